@@ -1,0 +1,1 @@
+"""One experiment per file: edit a value, or copy a file, and train."""

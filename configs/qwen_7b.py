@@ -1,0 +1,49 @@
+"""DeepSeek-R1-Distill-Qwen-7B on a Jetson AGX Orin."""
+
+from token2metrics.config import (
+    Architecture,
+    CalibrationConfig,
+    CalibrationMethod,
+    ExperimentConfig,
+    ModelConfig,
+    RegressionConfig,
+    RegressionType,
+)
+from token2metrics.devices import JETSON_AGX_ORIN_64GB
+
+MODEL_CONFIG = ModelConfig(
+    id="dsr1-qwen-7b",
+    name="7B",
+    aliases=(
+        "DeepSeek-R1-Distill-Qwen-7B",
+        "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B",
+        "DSR1-Qwen-7B",
+    ),
+    architecture=Architecture(
+        layers=28,
+        hidden=3584,
+        heads=28,
+        kv_heads=4,
+        head_dim=128,
+        ffn=18944,
+        vocabulary=152064,
+    ),
+    precision="bf16",
+)
+
+REGRESSION_CONFIG = RegressionConfig(
+    type=RegressionType.AUTO,
+    hyperparameters={},
+    cross_validation_folds=5,
+    test_size=0.2,
+    random_state=42,
+)
+
+CALIBRATION_CONFIG = CalibrationConfig(method=CalibrationMethod.AUTO)
+
+EXPERIMENT = ExperimentConfig(
+    model=MODEL_CONFIG,
+    edge=JETSON_AGX_ORIN_64GB,
+    regression=REGRESSION_CONFIG,
+    calibration=CALIBRATION_CONFIG,
+)

@@ -1,0 +1,88 @@
+"""The composed formula: curve, calibration and head of each phase, and their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic
+
+from token2metrics.algebra import Algebra, T
+from token2metrics.calibration import Calibration
+from token2metrics.curves import Curve, CurveWeights
+from token2metrics.curves.curve import present
+from token2metrics.heads import PowerHead
+from token2metrics.vocabulary import Phase
+from token2metrics.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFormula:
+    """How one phase is priced.
+
+    Attributes:
+        curve: Source latency.
+        calibration: Source to edge device.
+        head: Power on the edge device, or None without measured energy.
+    """
+
+    curve: Curve
+    calibration: Calibration
+    head: PowerHead | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseWeights(Generic[T]):
+    """The fitted numbers of one phase, by part."""
+
+    curve: CurveWeights[T]
+    calibration: Mapping[str, T]
+    head: Mapping[str, T]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCost(Generic[T]):
+    """What one phase of a request costs.
+
+    Attributes:
+        latency_s: Seconds, >= 0.
+        power_w: Mean watts over the phase, or None without measured energy.
+    """
+
+    latency_s: T
+    power_w: T | None
+
+    @property
+    def energy_j(self) -> T | None:
+        """Joules: power times latency, so that the three always agree."""
+        if self.power_w is None:
+            return None
+        energy: T = self.power_w * self.latency_s
+        return energy
+
+
+def source_latency_s(
+    algebra: Algebra[T], formula: PhaseFormula, workload: Workload[T], weights: PhaseWeights[T]
+) -> T:
+    """Return the phase latency on the source, before calibration, in seconds."""
+    terms = formula.curve.terms(algebra, workload, weights.curve)
+    return formula.curve.combine(algebra, terms)
+
+
+def edge_latency_s(
+    algebra: Algebra[T], formula: PhaseFormula, workload: Workload[T], weights: PhaseWeights[T]
+) -> T:
+    """Return the phase latency on the edge device in seconds."""
+    terms = formula.curve.terms(algebra, workload, weights.curve)
+    prefilling = formula.curve.phase is Phase.PREFILL
+    started = present(workload.input_tokens) if prefilling else workload.started
+    return formula.calibration.apply(algebra, formula.curve, terms, started, weights.calibration)
+
+
+def phase_cost(
+    algebra: Algebra[T], formula: PhaseFormula, workload: Workload[T], weights: PhaseWeights[T]
+) -> PhaseCost[T]:
+    """Return latency and mean power of one phase on the edge device."""
+    latency = edge_latency_s(algebra, formula, workload, weights)
+    if formula.head is None:
+        return PhaseCost(latency, None)
+    return PhaseCost(latency, formula.head.mean_power_w(algebra, latency, weights.head))

@@ -1,0 +1,52 @@
+"""The closed sets of names that configurations, frames and artifacts share."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """What one measured latency covers."""
+
+    PREFILL = "prefill"
+    DECODE = "decode"
+    REQUEST = "request"
+
+
+FITTED_PHASES = (Phase.PREFILL, Phase.DECODE)
+"""The phases that have a curve; a request is their sum."""
+
+
+class RegressionType(StrEnum):
+    """The curve families a configuration can name; ``auto`` chooses one by validation."""
+
+    AUTO = "auto"
+    LINEAR = "linear"
+    POLYNOMIAL = "polynomial"
+    TREE = "tree"
+    MLP = "mlp"
+    ROOFLINE = "roofline"
+
+
+class CalibrationMethod(StrEnum):
+    """How a source curve is carried to the edge device; ``auto`` chooses by validation."""
+
+    AUTO = "auto"
+    SIMPLE_SCALING = "simple_scaling"
+    LOG_RATIO = "log_ratio"
+    LINEAR_FIT = "linear_fit"
+    POWER_LAW = "power_law"
+    PER_TERM = "per_term"
+    DIRECT = "direct"
+    MANUAL = "manual"
+
+
+class SourceKind(StrEnum):
+    """Which measurements the calibrated curve comes from.
+
+    ``server``: the same model shape on a server. ``siblings``: the other models measured on
+    the same edge device, carried over through their architectures. ``none``: the edge rows
+    of the model alone.
+    """
+
+    SERVER = "server"
+    SIBLINGS = "siblings"
+    NONE = "none"
