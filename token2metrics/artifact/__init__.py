@@ -1,0 +1,1 @@
+"""The saved model: one directory of JSON and safetensors."""

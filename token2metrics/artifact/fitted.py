@@ -1,0 +1,151 @@
+"""A fitted model as formulas and plain floats, ready to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from token2metrics.algebra import FloatAlgebra, StepTable
+from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
+from token2metrics.calibration import build_calibration
+from token2metrics.cost import PhaseFormula, PhaseWeights
+from token2metrics.curves import CurveWeights, Parameter, build_curve
+from token2metrics.errors import ArtifactError
+from token2metrics.heads import PowerHead
+from token2metrics.vocabulary import Phase
+from token2metrics.workload import ModelTraffic, workload_of
+
+Table = Mapping[str, tuple[float, ...]]
+"""Named vectors of float64, as the weights file holds them."""
+
+STEP_EDGES = "step_edges"
+STEP_LEVELS = "step_levels"
+
+
+@dataclass(frozen=True, slots=True)
+class FittedModel:
+    """One model on one device.
+
+    Attributes:
+        record: What the manifest says of it.
+        formulas: Formula of each fitted phase.
+        weights: Weights of each fitted phase.
+    """
+
+    record: ModelRecord
+    formulas: Mapping[Phase, PhaseFormula]
+    weights: Mapping[Phase, PhaseWeights[float]]
+
+    @property
+    def traffic(self) -> ModelTraffic[float]:
+        """The model's shape."""
+        shape = self.record.traffic
+        return ModelTraffic(
+            flop_per_token=shape.flop_per_token,
+            attention_flop=shape.attention_flop,
+            weight_bytes=shape.weight_bytes,
+            kv_bytes_per_token=shape.kv_bytes_per_token,
+            layers=shape.layers,
+        )
+
+
+def formula_of(record: ModelRecord, phase: Phase) -> PhaseFormula:
+    """Rebuild the formula of a phase from its record."""
+    fitted = record.phases[phase]
+    hardware = record.hardware
+    return PhaseFormula(
+        curve=build_curve(fitted.family, phase, fitted.hyperparameters),
+        calibration=build_calibration(fitted.calibration, fitted.terms),
+        head=(
+            PowerHead(hardware.idle_power_w, hardware.power_limit_w)
+            if fitted.head is not None
+            else None
+        ),
+    )
+
+
+def weight_tables(model: FittedModel) -> dict[str, tuple[float, ...]]:
+    """Return every weight of a model under its name in the weights file."""
+    tables: dict[str, tuple[float, ...]] = {}
+    for phase, weights in model.weights.items():
+        parts = {
+            "curve": weights.curve.values,
+            "calibration": weights.calibration,
+            "head": weights.head,
+        }
+        for part, values in parts.items():
+            for name, value in values.items():
+                tables[f"{model.record.key}/{phase}/{part}/{name}"] = (float(value),)
+        if weights.curve.steps is not None and len(weights.curve.steps.edges):
+            stem = f"{model.record.key}/{phase}/curve"
+            tables[f"{stem}/{STEP_EDGES}"] = tuple(weights.curve.steps.edges)
+            tables[f"{stem}/{STEP_LEVELS}"] = tuple(weights.curve.steps.levels)
+    return tables
+
+
+def read_model(record: ModelRecord, tables: Table) -> FittedModel:
+    """Rebuild a model and check that every weight keeps the laws.
+
+    Raises:
+        ArtifactError: If a weight is missing or outside its lawful interval.
+    """
+    formulas = {phase: formula_of(record, phase) for phase in record.phases}
+    weights = {
+        phase: _phase_weights(record, phase, formulas[phase], tables) for phase in record.phases
+    }
+    return FittedModel(record, formulas, weights)
+
+
+def _phase_weights(
+    record: ModelRecord, phase: Phase, formula: PhaseFormula, tables: Table
+) -> PhaseWeights[float]:
+    """Read the weights of one phase."""
+    stem = f"{record.key}/{phase}"
+    floats = FloatAlgebra()
+    traffic = ModelTraffic(1.0, 1.0, 1.0, 1.0, 1.0)
+    basis = formula.curve.basis(floats, workload_of(floats, 1.0, 1.0, traffic))
+    trunk = tuple(Parameter(name, 0.0) for name in basis)
+    return PhaseWeights(
+        curve=CurveWeights(
+            _scalars(f"{stem}/curve", (*trunk, *formula.curve.shape_parameters()), tables),
+            _steps(f"{stem}/curve", record.phases[phase], tables),
+        ),
+        calibration=_scalars(f"{stem}/calibration", formula.calibration.parameters(), tables),
+        head=_scalars(f"{stem}/head", formula.head.parameters() if formula.head else (), tables),
+    )
+
+
+def _scalars(stem: str, parameters: tuple[Parameter, ...], tables: Table) -> dict[str, float]:
+    """Read one weight per parameter, each inside its interval."""
+    values = {}
+    for parameter in parameters:
+        (value,) = _vector(f"{stem}/{parameter.name}", tables, length=1)
+        if not parameter.allows(value):
+            raise ArtifactError(
+                f"expected weight {stem}/{parameter.name} in "
+                f"[{parameter.lower:g}, {parameter.upper:g}], got {value!r}; train again"
+            )
+        values[parameter.name] = value
+    return values
+
+
+def _steps(stem: str, record: PhaseRecord, tables: Table) -> StepTable[float]:
+    """Read the learned staircase; it must ascend, since predictions may not fall."""
+    if not record.step_count:
+        return StepTable((), ())
+    edges = _vector(f"{stem}/{STEP_EDGES}", tables, record.step_count)
+    levels = _vector(f"{stem}/{STEP_LEVELS}", tables, record.step_count)
+    ground = Parameter(STEP_LEVELS, 0.0)
+    lawful = all(ground.allows(value) for value in (*edges, *levels))
+    if not lawful or list(edges) != sorted(edges) or list(levels) != sorted(levels):
+        raise ArtifactError(f"expected {stem} to hold ascending steps; train again")
+    return StepTable(edges, levels)
+
+
+def _vector(name: str, tables: Table, length: int) -> tuple[float, ...]:
+    """Return a named vector of the expected length."""
+    vector = tables.get(name)
+    if vector is None or len(vector) != length:
+        found = "nothing" if vector is None else f"{len(vector)} numbers"
+        raise ArtifactError(f"expected {length} numbers for weight {name}, got {found}")
+    return vector

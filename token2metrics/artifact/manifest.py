@@ -1,0 +1,178 @@
+"""What an artifact says about itself: the schema of ``manifest.json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from token2metrics.vocabulary import CalibrationMethod, Phase, RegressionType, SourceKind
+
+FORMAT = "token2metrics-artifact"
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A group of values that refuses unknown keys."""
+
+
+class Hull(Record, frozen=True):
+    """The range of token counts that was measured, ends included.
+
+    Attributes:
+        input_tokens: Fewest and most prompt tokens.
+        output_tokens: Fewest and most output tokens; None for prefill, which has no say in them.
+    """
+
+    input_tokens: tuple[float, float]
+    output_tokens: tuple[float, float] | None
+
+
+class ErrorSummary(Record, frozen=True):
+    """Relative errors of held-out rows, in percent.
+
+    Attributes:
+        protocol: How the rows were held out.
+        rows: How many rows were predicted.
+        mape_percent: Mean absolute percentage error.
+        median_ape_percent: Median absolute percentage error.
+        p90_ape_percent: 90th percentile of the absolute percentage error.
+        bias_percent: Mean signed percentage error.
+    """
+
+    protocol: str
+    rows: int
+    mape_percent: float
+    median_ape_percent: float
+    p90_ape_percent: float
+    bias_percent: float
+
+
+class HeadRecord(Record, frozen=True):
+    """The power head of a phase, and what its energy was measured on.
+
+    Attributes:
+        power_rail: Rail the energy belongs to.
+        rows: Edge rows with energy; 0 when carried over from other models.
+        rests_on: What it was fitted on, in words.
+    """
+
+    power_rail: str | None
+    rows: int
+    rests_on: str
+
+
+class PhaseRecord(Record, frozen=True):
+    """One fitted phase.
+
+    Attributes:
+        family: Curve family.
+        hyperparameters: Fields of the family's curve.
+        calibration: Method that carried the source curve over.
+        terms: Names of the curve's terms.
+        source: Kind of measurements the curve comes from.
+        source_rows: How many rows of the source.
+        edge_rows: How many rows of this model on this device.
+        rests_on: The measurements behind the phase, in words.
+        hull: Measured token range on the device; None without edge rows.
+        errors: Held-out errors, by protocol.
+        iterations: Steps of the final fit.
+        converged: Whether the final fit stopped by itself.
+        step_count: Thresholds of the learned staircase.
+        head: Power head; None where no energy was measured.
+    """
+
+    family: RegressionType
+    hyperparameters: dict[str, Any]
+    calibration: CalibrationMethod
+    terms: tuple[str, ...]
+    source: SourceKind
+    source_rows: int
+    edge_rows: int
+    rests_on: str
+    hull: Hull | None
+    errors: tuple[ErrorSummary, ...]
+    iterations: int
+    converged: bool
+    step_count: int = 0
+    head: HeadRecord | None = None
+
+
+class TrafficRecord(Record, frozen=True):
+    """The model's shape as the formulas need it."""
+
+    flop_per_token: float
+    attention_flop: float
+    weight_bytes: float
+    kv_bytes_per_token: float
+    layers: float
+
+
+class HardwareRecord(Record, frozen=True):
+    """The device as power heads and prices need it."""
+
+    idle_power_w: float
+    power_limit_w: float
+    purchase_price: float | None
+    lifetime_years: float
+
+
+class ModelRecord(Record, frozen=True):
+    """One model on one device, in one power mode, runtime and precision."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...]
+    device: str
+    power_mode: str | None
+    runtime: str | None
+    precision: str | None
+    traffic: TrafficRecord
+    hardware: HardwareRecord
+    phases: dict[Phase, PhaseRecord]
+    configuration: dict[str, Any]
+    data_fingerprint: str
+    data_sources: tuple[str, ...]
+    trained_at: str
+
+    @property
+    def key(self) -> str:
+        """The name under which the weights are stored."""
+        parts = (self.device, self.power_mode, self.runtime, self.precision, self.id)
+        return "|".join(part or "" for part in parts)
+
+    def answers_to(self, name: str) -> bool:
+        """Return whether ``name`` is one of the model's names, ignoring case."""
+        return name.casefold() in {n.casefold() for n in (self.id, self.name, *self.aliases)}
+
+
+class Manifest(Record, frozen=True):
+    """The whole artifact.
+
+    Attributes:
+        format: Always ``token2metrics-artifact``.
+        schema_version: Version of this schema.
+        created_by: Package version that wrote it.
+        versions: Versions of the libraries that fitted it.
+        weights_file: Name of the weights file beside the manifest.
+        weights_sha256: Its digest.
+        models: The fitted models.
+        manifest_sha256: Digest of the manifest with this field empty.
+    """
+
+    format: str
+    schema_version: int
+    created_by: str
+    versions: dict[str, str]
+    weights_file: str
+    weights_sha256: str
+    models: tuple[ModelRecord, ...]
+    manifest_sha256: str = ""
+
+
+class ManifestHeader(msgspec.Struct, frozen=True):
+    """The two fields that tell whether a manifest can be read at all."""
+
+    format: str = ""
+    schema_version: int = 0

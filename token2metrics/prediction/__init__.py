@@ -1,0 +1,1 @@
+"""Predictions: pure functions of one saved artifact, without torch."""
