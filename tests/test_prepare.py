@@ -1,0 +1,208 @@
+"""Preparation selects, aggregates and counts, whatever the order of the rows."""
+
+import random
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from token2metrics.columns import CANONICAL, REQUIRED
+from token2metrics.config import DataConfig
+from token2metrics.processors.batch import to_measurements
+from token2metrics.processors.pipeline import PreparedData, prepare
+
+EDGE = "edge"
+SERVER = "server"
+GOOD: dict[str, Any] = {
+    "device": EDGE,
+    "power_mode": "maxn",
+    "runtime": "vllm",
+    "precision": "bf16",
+    "model": "m",
+    "phase": "decode",
+    "input_tokens": 128,
+    "output_tokens": 64,
+    "latency_s": 1.0,
+    "parallel": 1,
+    "energy_j": 20.0,
+    "energy_window_s": 1.0,
+    "power_rail": "gpu",
+    "repeats": 1,
+    "source": "a",
+}
+
+measurements = st.fixed_dictionaries(
+    {
+        "device": st.sampled_from([EDGE, SERVER]),
+        "power_mode": st.sampled_from(["maxn", "30w"]),
+        "runtime": st.sampled_from(["vllm", "llama.cpp"]),
+        "precision": st.just("bf16"),
+        "model": st.sampled_from(["m", "n"]),
+        "phase": st.sampled_from(["prefill", "decode", "request", "wrong"]),
+        "input_tokens": st.sampled_from([0, 1, 128]),
+        "output_tokens": st.sampled_from([0, 1, 64]),
+        "latency_s": st.floats(0.01, 100.0) | st.just(0.0),
+        "parallel": st.sampled_from([1, 1, 1, 2]),
+        "energy_j": st.none() | st.floats(1.0, 1000.0),
+        "energy_window_s": st.none() | st.just(100.0),
+        "power_rail": st.sampled_from(["gpu", "all", None]),
+        "repeats": st.integers(1, 3),
+        "source": st.sampled_from(["a", "b"]),
+    }
+)
+
+
+def table(rows: list[dict[str, Any]]) -> pl.LazyFrame:
+    """Build a table as loaded from one file."""
+    frame = pl.DataFrame([{**GOOD, **row} for row in rows], infer_schema_length=None)
+    return frame.lazy().with_row_index("row", 1).with_columns(file=pl.lit("a.csv"))
+
+
+def prepared(rows: list[dict[str, Any]], **choices: Any) -> PreparedData:
+    """Prepare rows that differ from a good one."""
+    return prepare(table(rows), EDGE, DataConfig(**choices))
+
+
+@settings(deadline=None)
+@given(st.lists(measurements, max_size=12), st.randoms(use_true_random=False))
+def test_preparation_ignores_row_order(rows: list[dict[str, Any]], chance: random.Random) -> None:
+    """Shuffled rows give the same rows, counts and fingerprint."""
+    rows = [GOOD, *rows]
+    shuffled = list(rows)
+    chance.shuffle(shuffled)
+    first, second = prepared(rows), prepared(shuffled)
+    assert first.rows.equals(second.rows)
+    assert first.fingerprint == second.fingerprint
+    assert first.rejected_counts == second.rejected_counts
+    assert first.energy_set_aside == second.energy_set_aside
+    assert first.sources == second.sources
+
+
+@settings(deadline=None)
+@given(st.lists(measurements, max_size=12))
+def test_every_row_is_used_or_counted(rows: list[dict[str, Any]]) -> None:
+    """What is read is kept or rejected, and every rejected row has a reason."""
+    result = prepared([{**GOOD, "device": "third"}, *[{**row, "repeats": 1} for row in rows]])
+    assert result.read_rows == len(rows) + 1
+    assert result.rows.get_column("repeats").sum() + result.rejected.height == result.read_rows
+    assert sum(result.rejected_counts.values()) == result.rejected.height
+    assert result.rejected.get_column("reason").null_count() == 0
+    assert tuple(result.rows.columns) == CANONICAL
+
+
+@settings(deadline=None)
+@given(st.lists(measurements, max_size=12))
+def test_preparation_is_idempotent(rows: list[dict[str, Any]]) -> None:
+    """Prepared latencies prepared again are the same rows."""
+    unmetered = {"energy_j": None, "energy_window_s": None}
+    once = prepared([{**row, **unmetered} for row in (GOOD, *rows)]).rows
+    again = prepare(
+        once.lazy().with_row_index("row", 1).with_columns(file=pl.lit("b")), EDGE, DataConfig()
+    )
+    assert again.rejected.is_empty()
+    assert again.rows.equals(once)
+
+
+def test_a_changed_value_changes_the_fingerprint() -> None:
+    """The fingerprint is of the values."""
+    assert prepared([{}]).fingerprint != prepared([{"latency_s": 1.001}]).fingerprint
+
+
+def test_repeats_become_medians() -> None:
+    """Energy and window count metered repeats only; repeats add up."""
+    result = prepared(
+        [
+            {"latency_s": 1.0, "energy_j": 10.0, "repeats": 3},
+            {"latency_s": 1.1, "energy_j": None, "source": "b"},
+            {"latency_s": 5.0, "energy_j": 30.0, "energy_window_s": 6.0},
+        ]
+    ).rows.row(0, named=True)
+    assert (result["latency_s"], result["energy_j"], result["energy_window_s"]) == (1.1, 20.0, 3.5)
+    assert (result["repeats"], result["source"], result["power_rail"]) == (5, "a", "gpu")
+
+
+@pytest.mark.parametrize("column", ["power_mode", "runtime", "precision"])
+def test_the_most_frequent_condition_is_kept(column: str) -> None:
+    """Per device; the configured one wins on the edge device only."""
+    rows: list[dict[str, Any]] = [
+        {column: "x", "input_tokens": 1},
+        {column: "x", "input_tokens": 2},
+        {column: "y", "input_tokens": 3},
+        {column: "z", "input_tokens": 3, "device": SERVER},
+    ]
+    frequent = prepared(rows)
+    assert sorted(frequent.rows.get_column(column)) == ["x", "x", "z"]
+    assert frequent.rejected.get_column("reason").to_list() == [
+        f"set aside: {column} y, trained on x"
+    ]
+    configured = prepared(rows, **{column: "Y"})
+    assert sorted(configured.rows.get_column(column)) == ["y", "z"]
+    assert configured.rejected_counts == {f"set aside: {column}": 2}
+
+
+def test_parallel_requests_are_set_aside() -> None:
+    """Curves are of single requests."""
+    result = prepared([{}, {"parallel": 4}])
+    assert result.rows.get_column("parallel").to_list() == [1]
+    reason = result.rejected.item(0, "reason")
+    assert reason == "set aside: parallel 4, trained on 1"
+
+
+def test_energies_of_another_rail_are_forgotten() -> None:
+    """The latency stays, the energy is counted."""
+    rows: list[dict[str, Any]] = [
+        {"input_tokens": 1},
+        {"input_tokens": 2},
+        {"input_tokens": 3, "power_rail": "all"},
+        {"input_tokens": 4, "power_rail": None},
+        {"input_tokens": 5, "device": SERVER, "power_rail": "wall"},
+    ]
+    frequent = prepared(rows)
+    assert frequent.energy_set_aside == 2
+    assert frequent.rows.get_column("power_rail").to_list() == ["gpu", "gpu", None, None, "wall"]
+    assert frequent.rows.get_column("energy_j").null_count() == 2
+    configured = prepared(rows, power_rail="all")
+    assert configured.rows.get_column("power_rail").to_list() == [None, None, "all", None, "wall"]
+
+
+def test_the_first_repeats_are_warm_up() -> None:
+    """The first ones in file order of every setting go."""
+    latencies_s = (9.0, 1.0, 2.0)
+    bare: dict[str, Any] = {"energy_j": None, "energy_window_s": None}
+    rows = [{"latency_s": latency_s, **bare} for latency_s in latencies_s]
+    rows.insert(2, {"input_tokens": 7, **bare})
+    result = prepared(rows, warmup_repeats=1)
+    assert result.rows.get_column("latency_s").to_list() == [1.5]
+    assert result.rejected.get_column("row").to_list() == [1, 3]
+    assert result.rejected_counts == {"set aside: warm-up": 2}
+
+
+def test_rejected_rows_keep_what_was_read() -> None:
+    """The cells are there as text, to be mended."""
+    rejected = prepared([{}, {"input_tokens": 1.5}]).rejected
+    assert rejected.item(0, "input_tokens") == "1.5"
+    assert set(REQUIRED) < set(rejected.columns)
+
+
+def test_arrays_have_no_gaps_but_unmetered_energy() -> None:
+    """A missing window is the latency; phases become the parts that a latency covers."""
+    rows = prepared(
+        [
+            {"phase": "decode", "energy_window_s": None},
+            {"phase": "prefill", "energy_j": None},
+            {"phase": "request"},
+            {"model": "n"},
+            {"device": SERVER},
+        ]
+    ).rows
+    batch = to_measurements(rows, EDGE, ["m"])
+    assert len(batch) == 3
+    assert batch.in_prefill.tolist() == [False, True, True]
+    assert batch.in_decode.tolist() == [True, False, True]
+    assert batch.energy_window_s.tolist() == [1.0, 1.0, 1.0]
+    only = batch.take(batch.in_prefill & ~batch.in_decode)
+    assert (len(only), only.model) == (1, ("m",))
+    assert only.energy_j[0] != only.energy_j[0]
+    assert len(to_measurements(rows, "nowhere", ["m"])) == 0

@@ -1,0 +1,1 @@
+"""Reading measurement files into one lazy canonical table; no torch."""

@@ -1,0 +1,1 @@
+"""Checking, preparing and splitting measurements; no torch."""

@@ -1,0 +1,98 @@
+"""The bridge from prepared rows to plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from token2metrics.vocabulary import Phase
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Measurements of one device as arrays of shape ``(rows,)``.
+
+    Attributes:
+        model: Model id of each row.
+        in_prefill: Whether the latency includes prefill: phases prefill and request.
+        in_decode: Whether the latency includes decode: phases decode and request.
+        input_tokens: Tokens of the prompt.
+        output_tokens: Tokens of the answer.
+        latency_s: Seconds.
+        energy_j: Joules over the window; nan when not metered.
+        energy_window_s: Seconds of the window; the latency when not stated.
+        repeats: How many measurements each row aggregates.
+    """
+
+    model: tuple[str, ...]
+    in_prefill: Mask
+    in_decode: Mask
+    input_tokens: Floats
+    output_tokens: Floats
+    latency_s: Floats
+    energy_j: Floats
+    energy_window_s: Floats
+    repeats: Floats
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.model)
+
+    @property
+    def settings(self) -> Floats:
+        """Input and output tokens, shape ``(rows, 2)``, as the splits take them."""
+        return np.column_stack((self.input_tokens, self.output_tokens))
+
+    def take(self, mask: Mask) -> Measurements:
+        """Return the rows for which ``mask`` is true."""
+        return Measurements(
+            model=tuple(name for name, kept in zip(self.model, mask, strict=True) if kept),
+            in_prefill=self.in_prefill[mask],
+            in_decode=self.in_decode[mask],
+            input_tokens=self.input_tokens[mask],
+            output_tokens=self.output_tokens[mask],
+            latency_s=self.latency_s[mask],
+            energy_j=self.energy_j[mask],
+            energy_window_s=self.energy_window_s[mask],
+            repeats=self.repeats[mask],
+        )
+
+
+def to_measurements(rows: pl.DataFrame, device: str, models: Collection[str]) -> Measurements:
+    """Take the rows of some models on one device out of a prepared table.
+
+    Args:
+        rows: Prepared canonical rows.
+        device: The device.
+        models: Model ids.
+
+    Returns:
+        The matching rows in the order of the table; there may be none.
+    """
+    chosen = rows.filter(pl.col("device") == device, pl.col("model").is_in(list(models)))
+    phase = chosen.get_column("phase")
+    latency_s = _floats(chosen, "latency_s")
+    window_s = _floats(chosen, "energy_window_s")
+    return Measurements(
+        model=tuple(chosen.get_column("model")),
+        in_prefill=(phase != Phase.DECODE).to_numpy(),
+        in_decode=(phase != Phase.PREFILL).to_numpy(),
+        input_tokens=_floats(chosen, "input_tokens"),
+        output_tokens=_floats(chosen, "output_tokens"),
+        latency_s=latency_s,
+        energy_j=_floats(chosen, "energy_j"),
+        energy_window_s=np.where(np.isnan(window_s), latency_s, window_s),
+        repeats=_floats(chosen, "repeats"),
+    )
+
+
+def _floats(rows: pl.DataFrame, column: str) -> Floats:
+    """Return a column as floats, nulls as nan."""
+    return rows.get_column(column).cast(pl.Float64).to_numpy().astype(np.float64)

@@ -1,0 +1,138 @@
+"""From measurement files to prepared rows: the one place where frames are collected."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from token2metrics.columns import AS_READ, PROVENANCE, Measurement
+from token2metrics.config import DataConfig
+from token2metrics.data.formats import FormatContext
+from token2metrics.data.load import load
+from token2metrics.errors import DataError
+from token2metrics.processors.prepare import aggregate_repeats, is_kept, mark
+from token2metrics.processors.validate import CATEGORY, ENERGY_SET_ASIDE, REASON, validate
+
+logger = logging.getLogger(__name__)
+
+TOP_REASONS = 3
+KEPT_ROWS = "kept_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedData:
+    """Measurements ready for modelling, and what became of the rest.
+
+    Attributes:
+        rows: One canonical row per token setting, sorted.
+        rejected: Rows rejected or set aside: the columns as read, ``file``, ``row``,
+            ``category`` and ``reason``.
+        read_rows: Measurements read; those kept and those rejected together.
+        rejected_counts: Rejected rows of each category, the most frequent first.
+        energy_set_aside: Kept rows whose energy is not used: another rail, or idle power only.
+        fingerprint: SHA-256 of ``rows``; the order of the rows in the files does not matter.
+        sources: Distinct sources of ``rows``.
+    """
+
+    rows: pl.DataFrame
+    rejected: pl.DataFrame
+    read_rows: int
+    rejected_counts: dict[str, int]
+    energy_set_aside: int
+    fingerprint: str
+    sources: tuple[str, ...]
+
+
+def prepare_measurements(
+    paths: Sequence[Path], context: FormatContext, data: DataConfig
+) -> PreparedData:
+    """Load, check, select and aggregate measurements.
+
+    Args:
+        paths: Measurement files of any known format.
+        context: What the files may leave unsaid.
+        data: Which measurements are used.
+
+    Raises:
+        DataError: If a file cannot be read or recognised, or no row is left.
+    """
+    try:
+        return prepare(load(paths, context), context.edge_device, data)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        names = ", ".join(map(str, paths))
+        raise DataError(
+            f"expected whole measurement files in {names}, got: {error}; export them again"
+        ) from error
+
+
+def prepare(table: pl.LazyFrame, edge_device: str, data: DataConfig) -> PreparedData:
+    """Check, select and aggregate a loaded table.
+
+    Args:
+        table: Text columns as ``load`` returns them.
+        edge_device: The device that the choices in ``data`` are about.
+        data: Which measurements are used.
+
+    Raises:
+        DataError: If no row is left.
+    """
+    validated = validate(table)
+    marked = mark(validated.accepted, data, edge_device)
+    kept = marked.filter(is_kept())
+    rows, rejected, summary = pl.collect_all(
+        (
+            aggregate_repeats(kept),
+            pl.concat((validated.rejected, _as_read(marked.filter(~is_kept())))),
+            kept.select(pl.len().alias(KEPT_ROWS), pl.col(ENERGY_SET_ASIDE).sum()),
+        )
+    )
+    counts = _counts(rejected)
+    _report(rejected, counts, rows.is_empty())
+    return PreparedData(
+        rows=Measurement.validate(rows),
+        rejected=rejected.sort(PROVENANCE, maintain_order=True),
+        read_rows=rejected.height + int(summary.item(0, KEPT_ROWS)),
+        rejected_counts=counts,
+        energy_set_aside=int(summary.item(0, ENERGY_SET_ASIDE)),
+        fingerprint=fingerprint(rows),
+        sources=tuple(rows.get_column("source").unique().sort()),
+    )
+
+
+def fingerprint(rows: pl.DataFrame) -> str:
+    """Return the SHA-256 of prepared rows, which are sorted."""
+    return hashlib.sha256(rows.write_csv().encode()).hexdigest()
+
+
+def _as_read(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Turn rows set aside into the columns of rejected rows."""
+    present = rows.collect_schema().names()
+    cells = (
+        (pl.col(name) if name in present else pl.lit(None)).cast(pl.String).alias(name)
+        for name in AS_READ
+    )
+    return rows.select(*cells, *PROVENANCE, CATEGORY, REASON)
+
+
+def _counts(rejected: pl.DataFrame) -> dict[str, int]:
+    """Count the rejected rows of each category, the most frequent first."""
+    counted = rejected.get_column(CATEGORY).value_counts(name="rows")
+    ordered = counted.sort("rows", CATEGORY, descending=[True, False])
+    return dict(ordered.iter_rows())
+
+
+def _report(rejected: pl.DataFrame, counts: dict[str, int], nothing_left: bool) -> None:
+    """Log what was rejected; refuse to go on without rows."""
+    for category, count in counts.items():
+        logger.warning("%d rows not used: %s", count, category)
+    if not nothing_left:
+        return
+    reasons = rejected.unique(CATEGORY, keep="first", maintain_order=True)
+    example = dict(reasons.select(CATEGORY, REASON).iter_rows())
+    top = "; ".join(
+        f"{count} rows: {example[category]}" for category, count in [*counts.items()][:TOP_REASONS]
+    )
+    raise DataError(f"expected at least one usable row, got none; {top or 'the files are empty'}")

@@ -1,0 +1,143 @@
+"""Steps from accepted rows to one row per token setting; each takes and gives a lazy frame.
+
+A step never drops a row: it gives the row a ``category`` and a ``reason``, and later steps look
+at the rows that have none.
+"""
+
+import polars as pl
+
+from token2metrics.columns import CANONICAL, CONDITIONS, TOKEN_SETTING
+from token2metrics.config import DataConfig
+from token2metrics.processors.validate import (
+    CATEGORY,
+    ENERGY_COLUMNS,
+    ENERGY_SET_ASIDE,
+    REASON,
+)
+
+SINGLE_STREAM = 1
+UNNAMED_RAIL = ""
+
+
+def mark(rows: pl.LazyFrame, config: DataConfig, edge_device: str) -> pl.LazyFrame:
+    """Give every row that the configuration excludes a category and a reason.
+
+    Args:
+        rows: Accepted rows.
+        config: Which measurements are used.
+        edge_device: The device that the choices in ``config`` are about; on every other device
+            the most frequent value is taken.
+    """
+    unmarked = pl.lit(None, dtype=pl.String)
+    rows = rows.with_columns(unmarked.alias(CATEGORY), unmarked.alias(REASON))
+    rows = keep_single_stream(rows)
+    wanted = (config.power_mode, config.runtime, config.precision)
+    for column, value in zip(CONDITIONS, wanted, strict=True):
+        rows = select_group(rows, column, edge_device, value)
+    return rows.pipe(drop_warmup, config.warmup_repeats).pipe(
+        select_rail, edge_device, config.power_rail
+    )
+
+
+def is_kept() -> pl.Expr:
+    """Return whether no step has set the row aside."""
+    return pl.col(CATEGORY).is_null()
+
+
+def set_aside(
+    rows: pl.LazyFrame, excluded: pl.Expr, category: str, reason: pl.Expr
+) -> pl.LazyFrame:
+    """Mark kept rows for which ``excluded`` is true."""
+    now = is_kept() & excluded
+    return rows.with_columns(
+        pl.when(now).then(pl.lit(category)).otherwise(pl.col(CATEGORY)).alias(CATEGORY),
+        pl.when(now).then(reason).otherwise(pl.col(REASON)).alias(REASON),
+    )
+
+
+def keep_single_stream(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Set aside requests that ran beside others."""
+    return set_aside(
+        rows,
+        pl.col("parallel") != SINGLE_STREAM,
+        "set aside: parallel",
+        pl.format("set aside: parallel {}, trained on {}", "parallel", pl.lit(SINGLE_STREAM)),
+    )
+
+
+def select_group(
+    rows: pl.LazyFrame, column: str, edge_device: str, wanted: str | None
+) -> pl.LazyFrame:
+    """Set aside rows whose condition is not the chosen one of their device.
+
+    Args:
+        rows: Marked rows.
+        column: The condition, such as ``power_mode``.
+        edge_device: The device that ``wanted`` is about.
+        wanted: The condition to keep; None keeps the one with the most rows.
+    """
+    slug = None if wanted is None else wanted.strip().lower()
+    chosen = _chosen(pl.col(column), is_kept(), edge_device, slug)
+    return set_aside(
+        rows,
+        pl.col(column) != chosen,
+        f"set aside: {column}",
+        pl.format(f"set aside: {column} {{}}, trained on {{}}", column, chosen),
+    )
+
+
+def _chosen(value: pl.Expr, counted: pl.Expr, edge_device: str, wanted: str | None) -> pl.Expr:
+    """Return the wanted value on the edge device, else each device's most frequent one."""
+    name = value.meta.output_name()
+    votes = counted.sum().over("device", value)
+    most = value.sort_by(votes, value, descending=[True, False]).first().over("device")
+    if wanted is None:
+        return most.alias(name)
+    on_edge = pl.col("device") == edge_device
+    return pl.when(on_edge).then(pl.lit(wanted)).otherwise(most).alias(name)
+
+
+def drop_warmup(rows: pl.LazyFrame, repeats: int) -> pl.LazyFrame:
+    """Set aside the first repeats of every token setting, in file order."""
+    if repeats == 0:
+        return rows
+    place = is_kept().cum_sum().over(TOKEN_SETTING)
+    return set_aside(
+        rows,
+        place <= repeats,
+        "set aside: warm-up",
+        pl.format("set aside: warm-up repeat {} of {}", place, pl.lit(repeats)),
+    )
+
+
+def select_rail(rows: pl.LazyFrame, edge_device: str, wanted: str | None) -> pl.LazyFrame:
+    """Forget energies of another rail than the chosen one of the device; keep the latencies."""
+    metered = pl.col("energy_j").is_not_null()
+    rail = pl.col("power_rail").fill_null(UNNAMED_RAIL)
+    other = metered & (rail != _chosen(rail, is_kept() & metered, edge_device, wanted))
+    return rows.with_columns(
+        pl.when(~other).then(pl.col(*ENERGY_COLUMNS)),
+        (pl.col(ENERGY_SET_ASIDE) | other).alias(ENERGY_SET_ASIDE),
+    )
+
+
+def aggregate_repeats(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Reduce the repeats of every token setting to their medians, in the order of the settings.
+
+    Energy and window are medians over the metered repeats only; an energy without a window was
+    metered over the latency.
+    """
+    window = pl.coalesce("energy_window_s", "latency_s")
+    metered = pl.col("energy_j").is_not_null()
+    return (
+        rows.group_by(TOKEN_SETTING)
+        .agg(
+            pl.col("latency_s", "energy_j").median(),
+            window.filter(metered).median().alias("energy_window_s"),
+            pl.col("power_rail", "source").min(),
+            pl.col("parallel").first(),
+            pl.col("repeats").sum(),
+        )
+        .sort(TOKEN_SETTING)
+        .select(CANONICAL)
+    )
