@@ -1,0 +1,1 @@
+"""Fitting: torch, no Polars."""

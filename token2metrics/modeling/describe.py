@@ -1,0 +1,171 @@
+"""Turn fits into the records an artifact keeps: errors, ranges, and what it all rests on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from token2metrics.algebra import StepTable
+from token2metrics.artifact.manifest import (
+    ErrorSummary,
+    HardwareRecord,
+    HeadRecord,
+    Hull,
+    PhaseRecord,
+    TrafficRecord,
+)
+from token2metrics.config import ExperimentConfig, HardwareConfig
+from token2metrics.cost import PhaseWeights
+from token2metrics.curves import CurveWeights
+from token2metrics.heads import UNLIMITED_POWER_W
+from token2metrics.modeling.candidates import Candidate, Choice, Sources
+from token2metrics.modeling.rows import FitRows
+from token2metrics.modeling.search import Fitted
+from token2metrics.vocabulary import Phase, SourceKind
+from token2metrics.workload import ModelTraffic
+
+NINETY = 90
+PERCENT = 100.0
+NESTED_PROTOCOL = "nested cross-validation"
+TEST_PROTOCOL = "held-out test settings"
+
+
+def summarise(protocol: str, relative: NDArray[np.float64]) -> ErrorSummary:
+    """Summarise signed relative errors, ``(rows,)``, at least one."""
+    ape = np.abs(relative) * PERCENT
+    return ErrorSummary(
+        protocol=protocol,
+        rows=len(relative),
+        mape_percent=float(ape.mean()),
+        median_ape_percent=float(np.median(ape)),
+        p90_ape_percent=float(np.percentile(ape, NINETY)),
+        bias_percent=float(relative.mean() * PERCENT),
+    )
+
+
+def plain_weights(weights: PhaseWeights[Tensor]) -> PhaseWeights[float]:
+    """Return the weights of the first problem of a batch as floats."""
+    steps = weights.curve.steps
+    table: StepTable[float] = (
+        StepTable((), ())
+        if steps is None
+        else StepTable(tuple(steps.edges), tuple(steps.levels[0].tolist()))
+    )
+    return PhaseWeights(
+        curve=CurveWeights({k: float(v[0, 0]) for k, v in weights.curve.values.items()}, table),
+        calibration={k: float(v[0, 0]) for k, v in weights.calibration.items()},
+        head={k: float(v[0, 0]) for k, v in weights.head.items()},
+    )
+
+
+def describe_phase(
+    experiment: ExperimentConfig,
+    sources: Sources,
+    phase: Phase,
+    choice: Choice,
+    fitted: Fitted,
+    rail: str | None,
+) -> PhaseRecord:
+    """Describe one fitted phase.
+
+    Args:
+        experiment: The model and device.
+        sources: Its rows.
+        phase: The phase.
+        choice: What the search chose, and its held-out errors.
+        fitted: The final fit.
+        rail: Rail of the device's energy.
+    """
+    candidate, edge = choice.candidate, sources.edge
+    formula = fitted.formulas[phase]
+    steps = fitted.fit.steps.get(phase)
+    errors = ((NESTED_PROTOCOL, choice.nested), (TEST_PROTOCOL, choice.test))
+    return PhaseRecord(
+        family=candidate.family,
+        hyperparameters=formula.curve.hyperparameters(),
+        calibration=candidate.method,
+        terms=formula.calibration.terms,
+        source=candidate.source,
+        source_rows=len(sources.others.get(candidate.source, ())),
+        edge_rows=_edge_rows(edge, phase),
+        rests_on=_rests_on(experiment, sources, candidate, phase),
+        hull=_hull(edge, phase),
+        errors=tuple(summarise(protocol, e) for protocol, e in errors if len(e)),
+        iterations=fitted.fit.iterations,
+        converged=fitted.fit.converged,
+        step_count=len(steps.edges) if steps is not None else 0,
+        head=_measured_head(experiment, edge, phase, rail) if formula.head else None,
+    )
+
+
+def _edge_rows(edge: FitRows | None, phase: Phase) -> int:
+    """Count the edge rows whose latency includes a phase."""
+    return 0 if edge is None else int((edge.includes[phase] > 0).sum())
+
+
+def _measured_head(
+    experiment: ExperimentConfig, edge: FitRows | None, phase: Phase, rail: str | None
+) -> HeadRecord:
+    """Describe a power head fitted on measured energy."""
+    metered = 0
+    if edge is not None:
+        metered = int((~edge.energy_j.isnan() & (edge.includes[phase] > 0)).sum())
+    words = f"{metered} metered rows on {experiment.edge.name}, rail {rail or 'unnamed'}"
+    return HeadRecord(power_rail=rail, rows=metered, rests_on=words)
+
+
+def _rests_on(
+    experiment: ExperimentConfig, sources: Sources, candidate: Candidate, phase: Phase
+) -> str:
+    """Say in words which measurements a phase rests on."""
+    device = experiment.edge.name
+    own = _edge_rows(sources.edge, phase)
+    measured = f"{own} rows of {experiment.model.id} on {device}" if own else ""
+    if candidate.source is SourceKind.NONE:
+        return measured
+    rows = sources.others[candidate.source]
+    count = int((rows.includes[phase] > 0).sum())
+    if candidate.source is SourceKind.SERVER and experiment.server is not None:
+        base = f"{count} rows of {experiment.model.server_model} on {experiment.server.name}"
+    else:
+        base = f"{count} rows of other models on {device}, through the architecture"
+    if own:
+        return f"{base}, calibrated ({candidate.method}) on {measured}"
+    return f"{base}, uncalibrated: no row of {experiment.model.id} was measured"
+
+
+def _hull(edge: FitRows | None, phase: Phase) -> Hull | None:
+    """Return the measured token range of a phase."""
+    if edge is None or not edge.measures(phase):
+        return None
+    present = edge.includes[phase] > 0
+    prompt = edge.workload.input_tokens[present]
+    answer = edge.workload.steps[present] + 1.0
+    return Hull(
+        input_tokens=(float(prompt.min()), float(prompt.max())),
+        output_tokens=(
+            None if phase is Phase.PREFILL else (float(answer.min()), float(answer.max()))
+        ),
+    )
+
+
+def describe_traffic(traffic: ModelTraffic[float]) -> TrafficRecord:
+    """Describe a model's shape."""
+    return TrafficRecord(
+        flop_per_token=traffic.flop_per_token,
+        attention_flop=traffic.attention_flop,
+        weight_bytes=traffic.weight_bytes,
+        kv_bytes_per_token=traffic.kv_bytes_per_token,
+        layers=traffic.layers,
+    )
+
+
+def describe_hardware(hardware: HardwareConfig) -> HardwareRecord:
+    """Describe a device."""
+    return HardwareRecord(
+        idle_power_w=hardware.idle_power_w,
+        power_limit_w=hardware.power_limit_w or UNLIMITED_POWER_W,
+        purchase_price=hardware.purchase_price,
+        lifetime_years=hardware.lifetime_years,
+    )

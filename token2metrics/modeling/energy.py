@@ -1,0 +1,81 @@
+"""Power heads: where they start, and how they carry over to a model nobody metered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from token2metrics.config import HardwareConfig
+from token2metrics.heads import LOAD_SHARE, UNLIMITED_POWER_W, PowerHead
+from token2metrics.modeling.rows import FitRows
+from token2metrics.vocabulary import FITTED_PHASES, Phase
+
+SMALLEST_SHARE = 0.02
+LARGEST_SHARE = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredModel:
+    """A model whose decode power was measured on the device.
+
+    Attributes:
+        bytes_per_s: Weight bytes per second of a decode step without context.
+        weights: Weights of its power head.
+    """
+
+    bytes_per_s: float
+    weights: Mapping[str, float]
+
+
+def build_head(hardware: HardwareConfig) -> PowerHead:
+    """Build the power head of a device."""
+    return PowerHead(hardware.idle_power_w, hardware.power_limit_w or UNLIMITED_POWER_W)
+
+
+def measured_heads(rows: FitRows | None, hardware: HardwareConfig) -> dict[Phase, PowerHead]:
+    """Return a head for each phase that some row with energy includes."""
+    if rows is None:
+        return {}
+    metered = ~rows.energy_j.isnan()
+    return {
+        phase: build_head(hardware)
+        for phase in FITTED_PHASES
+        if bool((metered & (rows.includes[phase] > 0)).any())
+    }
+
+
+def initial_load_share(rows: FitRows, phase: Phase, head: PowerHead) -> float:
+    """Return the share of the power range that the median metered row draws."""
+    chosen = ~rows.energy_j.isnan() & (rows.includes[phase] > 0)
+    power_w = float((rows.energy_j / rows.window_s)[chosen].median())
+    share = (power_w - head.idle_power_w) / (head.power_limit_w - head.idle_power_w)
+    return min(max(share, SMALLEST_SHARE), LARGEST_SHARE)
+
+
+def carry_head(
+    head: PowerHead, metered: Sequence[MeteredModel], bytes_per_s: float
+) -> dict[str, float]:
+    """Predict the decode power head of a model from the others on its device.
+
+    Steady power above idle is ``base + energy_per_byte * bytes_per_s``, fitted with
+    non-negative least squares; the ramp is the mean of the others'.
+
+    Args:
+        head: The device's head.
+        metered: At least one model with measured decode power.
+        bytes_per_s: Weight bytes per second of the new model's decode.
+    """
+    shares = np.array([model.weights[LOAD_SHARE] for model in metered])
+    rates = np.array([model.bytes_per_s for model in metered])
+    scale = rates.max()
+    matrix = np.stack([np.ones_like(rates), rates / scale], axis=1)
+    base, slope = nnls(matrix / shares[:, None], np.ones_like(shares))[0]
+    share = base + slope * bytes_per_s / scale
+    averaged = {
+        parameter.name: float(np.mean([model.weights[parameter.name] for model in metered]))
+        for parameter in head.parameters()
+    }
+    return {**averaged, LOAD_SHARE: float(min(max(share, 0.0), 1.0))}

@@ -1,0 +1,140 @@
+"""Exact robust fits: non-negative least squares on relative errors, reweighted.
+
+Every family is, up to its shaping, a non-negative combination of rising features. With learned
+steps the active-set algorithm adds one stump at a time and refits all heights: fully corrective
+boosting of monotone stumps (Lawson and Hanson 1974; Shalev-Shwartz et al. 2010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from token2metrics.cost import PhaseFormula
+from token2metrics.modeling.rows import ALGEBRA, FitRows
+from token2metrics.vocabulary import Phase
+
+Array = NDArray[np.float64]
+
+REWEIGHTINGS = 6
+ROBUST_MULTIPLE = 1.5
+MAD_TO_SIGMA = 1.4826
+SMALLEST_SCALE = 1e-4
+"""Relative errors below this are noise of the clock: nothing is weighted down for them."""
+
+NNLS_ITERATIONS_PER_COLUMN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One non-negative unknown of the linear system."""
+
+    phase: Phase
+    name: str
+    is_step: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """The linear system of the formulas on one side's rows.
+
+    Attributes:
+        columns: What each unknown means.
+        features: Latency per unit of each unknown, ``(rows, columns)``.
+        ridge: Penalty of each unknown, ``(columns,)``.
+        edges: Thresholds of the learned steps of each phase that has them.
+    """
+
+    columns: tuple[Column, ...]
+    features: Array
+    ridge: Array
+    edges: Mapping[Phase, Array]
+
+
+def _thresholds(axis: Array, most: int) -> Array:
+    """Return thresholds between neighbouring token counts, thinned evenly to ``most``."""
+    counts = np.unique(axis)
+    between = np.floor((counts[1:] + counts[:-1]) / 2)
+    if len(between) <= most:
+        return between
+    thinned: Array = between[np.linspace(0, len(between) - 1, most).round().astype(int)]
+    return thinned
+
+
+def design(formulas: Mapping[Phase, PhaseFormula], rows: FitRows, latency_s: Array) -> Design:
+    """Write the formulas' sums as a linear system.
+
+    Args:
+        formulas: Formula of each phase.
+        rows: Rows of the side that is fitted.
+        latency_s: Measured seconds, ``(rows,)``, to scale penalties.
+    """
+    columns: list[Column] = []
+    features: list[Array] = []
+    ridge: list[float] = []
+    edges: dict[Phase, Array] = {}
+    for phase, formula in formulas.items():
+        present = rows.includes[phase].numpy()
+        regularity = formula.curve.regularity()
+        for name, feature in formula.curve.basis(ALGEBRA, rows.workload).items():
+            values = feature.expand(len(rows)).numpy() * present
+            largest = float((values / latency_s).max(initial=0.0)) or 1.0
+            columns.append(Column(phase, name, is_step=False))
+            features.append(values)
+            ridge.append(regularity.slopes * (largest if regularity.scaled else 1.0))
+        axis = formula.curve.step_axis(rows.workload)
+        if axis is None:
+            continue
+        counts = axis.numpy()
+        edges[phase] = _thresholds(counts[present > 0], regularity.most_steps)
+        for number, edge in enumerate(edges[phase]):
+            values = (counts > edge) * present
+            columns.append(Column(phase, str(number), is_step=True))
+            features.append(values)
+            ridge.append(regularity.steps * float((values / latency_s).max(initial=0.0)))
+    return Design(tuple(columns), np.stack(features, axis=1), np.array(ridge), edges)
+
+
+def robust_scale(relative: Array) -> float:
+    """Return the spread of relative errors that outliers do not move."""
+    return max(MAD_TO_SIGMA * float(np.median(np.abs(relative))), SMALLEST_SCALE)
+
+
+def solve(system: Design, latency_s: Array, mask: NDArray[np.bool_]) -> Array:
+    """Return the unknowns that minimise robust relative errors over the masked rows.
+
+    Args:
+        system: The linear system of all rows.
+        latency_s: Measured seconds, ``(rows,)``.
+        mask: Which rows count, ``(rows,)``.
+
+    Returns:
+        Non-negative unknowns, ``(columns,)``.
+    """
+    unknowns = len(system.columns)
+    if not mask.any():
+        return np.zeros(unknowns)
+    relative = system.features[mask] / latency_s[mask, None]
+    scale = relative.max(axis=0)
+    scale[scale <= 0.0] = 1.0
+    scaled = relative / scale
+    penalised = system.ridge > 0
+    penalty = np.diag(system.ridge / scale)[penalised]
+    weights = np.ones(len(relative))
+    solution = np.zeros(unknowns)
+    for _ in range(REWEIGHTINGS):
+        root = np.sqrt(weights)
+        matrix = np.vstack([scaled * root[:, None], penalty])
+        right = np.concatenate([root, np.zeros(len(penalty))])
+        previous = solution
+        solution, _ = nnls(matrix, right, maxiter=NNLS_ITERATIONS_PER_COLUMN * unknowns)
+        errors = scaled @ solution - 1.0
+        weights = 1.0 / np.sqrt(1.0 + (errors / (ROBUST_MULTIPLE * robust_scale(errors))) ** 2)
+        if np.allclose(solution, previous, rtol=1e-9, atol=0.0):
+            break
+    unscaled: Array = solution / scale
+    return unscaled
