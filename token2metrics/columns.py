@@ -2,9 +2,8 @@
 
 import dataframely as dy
 
-from token2metrics.vocabulary import Phase
+from token2metrics.vocabulary import MAX_TOKENS, Phase
 
-MAX_TOKENS = 10_000_000
 MAX_LATENCY_S = 86_400.0
 
 UNSTATED = "unstated"

@@ -13,6 +13,20 @@ from token2metrics.config import ExperimentConfig, first_problem
 from token2metrics.errors import ConfigurationError
 
 EXPERIMENT = "EXPERIMENT"
+MISTAKES = (
+    ImportError,
+    SyntaxError,
+    NameError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    OSError,
+)
+"""What running a file that somebody edited can raise."""
+
 PACKAGE = Path(__file__).parent
 SHIPPED_DIRECTORIES = (PACKAGE.parent / "configs", PACKAGE / "configs")
 """Beside the package in a checkout, within it in an installed wheel."""
@@ -72,7 +86,9 @@ def load_experiment(file: Path) -> ExperimentConfig:
         spec.loader.exec_module(module)
     except ValidationError as error:
         raise ConfigurationError(f"{file}: {first_problem(error)}") from error
-    except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{file}: {error}") from error
+    except MISTAKES as error:
         raise ConfigurationError(f"{file}: {type(error).__name__}: {error}") from error
     finally:
         sys.dont_write_bytecode = written

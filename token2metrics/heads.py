@@ -16,6 +16,9 @@ INITIAL_RAMP_S = 1.0
 INITIAL_LOAD_SHARE = 0.5
 INITIAL_RAMP_SHARE = 0.1
 INITIAL_TAIL_SHARE = 0.5
+MAX_RAMP_SHARE = 0.99
+"""A ramp from zero would leave the power of short phases to rounding errors."""
+
 UNLIMITED_POWER_W = 10_000.0
 """Stands for a device whose power limit nobody stated."""
 
@@ -44,7 +47,7 @@ class PowerHead:
         """
         return (
             Parameter(LOAD_SHARE, INITIAL_LOAD_SHARE, upper=1.0),
-            Parameter("ramp_share", INITIAL_RAMP_SHARE, upper=1.0, spread=3.0),
+            Parameter("ramp_share", INITIAL_RAMP_SHARE, upper=MAX_RAMP_SHARE, spread=3.0),
             Parameter("ramp_s", INITIAL_RAMP_S, lower=MIN_RAMP_S, upper=MAX_RAMP_S, spread=1.0),
             Parameter("tail_share", INITIAL_TAIL_SHARE, upper=1.0, spread=3.0),
         )

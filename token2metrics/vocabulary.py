@@ -11,6 +11,9 @@ class Phase(StrEnum):
     REQUEST = "request"
 
 
+MAX_TOKENS = 10_000_000
+"""More tokens than any request has: larger counts are mistakes."""
+
 FITTED_PHASES = (Phase.PREFILL, Phase.DECODE)
 """The phases that have a curve; a request is their sum."""
 

@@ -100,8 +100,13 @@ def _read_manifest(path: Path) -> Manifest:
                 f"{path} has schema version {header.schema_version}, newer than the "
                 f"{SCHEMA_VERSION} this version reads; upgrade token2metrics"
             )
+        if header.schema_version < SCHEMA_VERSION:
+            raise ArtifactError(
+                f"{path} has schema version {header.schema_version}, older than the "
+                f"{SCHEMA_VERSION} this version reads; train again"
+            )
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ArtifactError(f"{path} is truncated or malformed: {error}; train again") from error
     unsealed = msgspec.structs.replace(manifest, manifest_sha256="")
     if _digest(_json(unsealed)) != manifest.manifest_sha256:

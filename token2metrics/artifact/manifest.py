@@ -72,8 +72,8 @@ class PhaseRecord(Record, frozen=True):
         calibration: Method that carried the source curve over.
         terms: Names of the curve's terms.
         source: Kind of measurements the curve comes from.
-        source_rows: How many rows of the source.
-        edge_rows: How many rows of this model on this device.
+        source_rows: How many rows of the source include the phase.
+        edge_rows: How many rows of this model on this device include it.
         rests_on: The measurements behind the phase, in words.
         hull: Measured token range on the device; None without edge rows.
         errors: Held-out errors, by protocol.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +15,7 @@ from token2metrics import __version__
 from token2metrics.artifact.fitted import FittedModel, weight_tables
 from token2metrics.artifact.load import Artifact, encode_manifest
 from token2metrics.artifact.manifest import FORMAT, MANIFEST_NAME, SCHEMA_VERSION, Manifest
-from token2metrics.errors import ArtifactError
+from token2metrics.files import remove_stale, write_file
 
 FITTING_LIBRARIES = ("torch", "polars", "numpy", "scipy")
 DIGEST_LETTERS = 16
@@ -37,7 +35,7 @@ def save_artifact(
         earlier: The artifact already in the directory, whose other models are kept.
 
     Raises:
-        ArtifactError: If the directory cannot be written.
+        ConfigurationError: If the directory cannot be written.
     """
     fresh = {model.record.key for model in models}
     kept = [m for m in (earlier.models if earlier else ()) if m.record.key not in fresh]
@@ -46,8 +44,18 @@ def save_artifact(
     for model in everything:
         tables.update(weight_tables(model))
     content = save({name: np.array(values, dtype=np.float64) for name, values in tables.items()})
-    digest = hashlib.sha256(content).hexdigest()
-    manifest = Manifest(
+    manifest = _manifest(everything, hashlib.sha256(content).hexdigest())
+    write_file(directory / manifest.weights_file, content)
+    write_file(directory / MANIFEST_NAME, encode_manifest(manifest))
+    for old in directory.glob("weights-*.safetensors"):
+        if old.name != manifest.weights_file:
+            remove_stale(old)
+    return manifest
+
+
+def _manifest(models: Sequence[FittedModel], weights_sha256: str) -> Manifest:
+    """Describe an artifact whose weights have the given digest."""
+    return Manifest(
         format=FORMAT,
         schema_version=SCHEMA_VERSION,
         created_by=__version__,
@@ -55,31 +63,7 @@ def save_artifact(
             "python": platform.python_version(),
             **{name: version(name) for name in FITTING_LIBRARIES},
         },
-        weights_file=f"weights-{digest[:DIGEST_LETTERS]}.safetensors",
-        weights_sha256=digest,
-        models=tuple(model.record for model in everything),
+        weights_file=f"weights-{weights_sha256[:DIGEST_LETTERS]}.safetensors",
+        weights_sha256=weights_sha256,
+        models=tuple(model.record for model in models),
     )
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        replace_file(directory / manifest.weights_file, content)
-        replace_file(directory / MANIFEST_NAME, encode_manifest(manifest))
-        for old in directory.glob("weights-*.safetensors"):
-            if old.name != manifest.weights_file:
-                old.unlink()
-    except OSError as error:
-        raise ArtifactError(f"cannot write to {directory}: {error.strerror}") from error
-    return manifest
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file next to ``path``, flush it to disk and rename it over ``path``."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -87,8 +87,8 @@ def describe_phase(
         calibration=candidate.method,
         terms=formula.calibration.terms,
         source=candidate.source,
-        source_rows=len(sources.others.get(candidate.source, ())),
-        edge_rows=_edge_rows(edge, phase),
+        source_rows=_rows_of(sources.others.get(candidate.source), phase),
+        edge_rows=_rows_of(edge, phase),
         rests_on=_rests_on(experiment, sources, candidate, phase),
         hull=_hull(edge, phase),
         errors=tuple(summarise(protocol, e) for protocol, e in errors if len(e)),
@@ -99,9 +99,9 @@ def describe_phase(
     )
 
 
-def _edge_rows(edge: FitRows | None, phase: Phase) -> int:
-    """Count the edge rows whose latency includes a phase."""
-    return 0 if edge is None else int((edge.includes[phase] > 0).sum())
+def _rows_of(rows: FitRows | None, phase: Phase) -> int:
+    """Count the rows whose latency includes a phase."""
+    return 0 if rows is None else int((rows.includes[phase] > 0).sum())
 
 
 def _measured_head(
@@ -120,12 +120,11 @@ def _rests_on(
 ) -> str:
     """Say in words which measurements a phase rests on."""
     device = experiment.edge.name
-    own = _edge_rows(sources.edge, phase)
+    own = _rows_of(sources.edge, phase)
     measured = f"{own} rows of {experiment.model.id} on {device}" if own else ""
     if candidate.source is SourceKind.NONE:
         return measured
-    rows = sources.others[candidate.source]
-    count = int((rows.includes[phase] > 0).sum())
+    count = _rows_of(sources.others[candidate.source], phase)
     if candidate.source is SourceKind.SERVER and experiment.server is not None:
         base = f"{count} rows of {experiment.model.server_model} on {experiment.server.name}"
     else:

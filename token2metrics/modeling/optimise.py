@@ -58,10 +58,10 @@ def minimise(residuals: Residuals, importance: Tensor, start: Tensor, most: int)
         start: First free numbers, ``(problems, unknowns)``.
         most: Most iterations.
     """
-    problems = torch.arange(len(start))
+    problems = torch.arange(len(start), device=start.device)
     free = start.clone()
-    damping = torch.full((len(start),), INITIAL_DAMPING, dtype=start.dtype)
-    idle = torch.zeros(len(start), dtype=torch.int64)
+    damping = torch.full_like(start[:, 0], INITIAL_DAMPING)
+    idle = torch.zeros_like(problems)
     current = residuals(free, problems, as_it_is)
     loss = _robust_loss(current, importance)
     for iteration in range(1, most + 1):
@@ -130,8 +130,8 @@ def _jacobian(residuals: Residuals, free: Tensor) -> Tensor:
     """Return the derivative of each residual, ``(problems, unknowns, residuals)``."""
     problems, unknowns = free.shape
     repeated = free.repeat_interleave(unknowns, dim=0)
-    directions = torch.eye(unknowns, dtype=free.dtype).repeat(problems, 1)
-    numbers = torch.arange(problems).repeat_interleave(unknowns)
+    directions = torch.eye(unknowns, dtype=free.dtype, device=free.device).repeat(problems, 1)
+    numbers = torch.arange(problems, device=free.device).repeat_interleave(unknowns)
     with forward_ad.dual_level():
         dual = forward_ad.make_dual(repeated, directions)  # type: ignore[no-untyped-call]
         unpacked = forward_ad.unpack_dual(residuals(dual, numbers, _without_slope))  # type: ignore[no-untyped-call]

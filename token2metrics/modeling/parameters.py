@@ -46,9 +46,9 @@ class LawfulMap:
     and unbounded ones are left alone.
     """
 
-    def __init__(self, slots: Sequence[Slot]) -> None:
-        lower = torch.tensor([slot.parameter.lower for slot in slots], dtype=torch.float64)
-        upper = torch.tensor([slot.parameter.upper for slot in slots], dtype=torch.float64)
+    def __init__(self, slots: Sequence[Slot], torch_device: str) -> None:
+        bounds = [(slot.parameter.lower, slot.parameter.upper) for slot in slots]
+        lower, upper = torch.tensor(bounds, dtype=torch.float64, device=torch_device).unbind(1)
         self._unbounded = lower <= -MAX_WEIGHT
         self._half_open = ~self._unbounded & (upper >= MAX_WEIGHT)
         self._lower = lower

@@ -21,8 +21,9 @@ from token2metrics.modeling.candidates import (
     rows_of_phase,
 )
 from token2metrics.modeling.energy import measured_heads
-from token2metrics.modeling.fit import Fit, Problem, fit
+from token2metrics.modeling.fit import fit
 from token2metrics.modeling.objective import log_errors
+from token2metrics.modeling.problem import Fit, Problem
 from token2metrics.modeling.rows import FitRows
 from token2metrics.modeling.validation import plan_validation
 from token2metrics.vocabulary import FITTED_PHASES, CalibrationMethod, Phase, SourceKind
@@ -65,76 +66,78 @@ def any_rows(sources: Sources) -> FitRows:
     return sources.edge if sources.edge is not None else next(iter(sources.others.values()))
 
 
-def fit_candidate(
-    experiment: ExperimentConfig, sources: Sources, candidate: Candidate, masks: Tensor
-) -> Fitted:
-    """Fit a candidate without power heads, for comparison, on every mask."""
-    formulas = build_formulas(candidate, experiment, any_rows(sources))
-    most = min(SEARCH_ITERATIONS, experiment.regression.max_iterations)
-    return Fitted(formulas, fit(_problem(experiment, sources, candidate, formulas, masks, most)))
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Fits candidates of one model.
 
-
-def fit_finally(experiment: ExperimentConfig, sources: Sources, candidate: Candidate) -> Fitted:
-    """Fit a candidate on all rows, power heads included, until it converges."""
-    heads = measured_heads(sources.edge, experiment.edge)
-    formulas = build_formulas(candidate, experiment, any_rows(sources), heads)
-    rows = len(sources.edge) if sources.edge is not None else 1
-    masks = torch.ones(1, rows, dtype=torch.float64)
-    most = experiment.regression.max_iterations
-    return Fitted(formulas, fit(_problem(experiment, sources, candidate, formulas, masks, most)))
-
-
-def _problem(
-    experiment: ExperimentConfig,
-    sources: Sources,
-    candidate: Candidate,
-    formulas: Mapping[Phase, PhaseFormula],
-    masks: Tensor,
-    max_iterations: int,
-) -> Problem:
-    """State the fit of a candidate."""
-    by_hand = experiment.calibration.method is CalibrationMethod.MANUAL
-    return Problem(
-        formulas=formulas,
-        method=candidate.method,
-        edge=sources.edge,
-        source=sources.others.get(candidate.source),
-        masks=masks,
-        scale_factor=experiment.calibration.scale_factor if by_hand else 1.0,
-        max_iterations=max_iterations,
-    )
-
-
-def search(
-    experiment: ExperimentConfig,
-    sources: Sources,
-    candidates: Sequence[Candidate],
-    progress: Progress,
-) -> tuple[dict[Phase, Choice], list[CandidateReport]]:
-    """Choose a candidate for each phase.
-
-    Args:
+    Attributes:
         experiment: The model and device.
         sources: Its rows.
-        candidates: At least one.
+        torch_device: Where fits run.
         progress: Told of each fitted candidate.
     """
-    edge = sources.edge
-    if edge is None:
-        only = Choice(candidates[0], float("inf"), np.array([]), np.array([]))
-        return dict.fromkeys(FITTED_PHASES, only), []
-    plan = plan_validation(edge, experiment.regression)
-    scored = []
-    for candidate in candidates:
-        fitted = fit_candidate(experiment, sources, candidate, plan.masks)
-        errors = log_errors(fitted.formulas, fitted.fit.weights, edge, on_edge=True)
-        scored.append(Scored(candidate, errors.expand(len(plan.masks), -1).numpy()))
-        progress(f"{experiment.model.name}: {candidate}")
-    choices = {}
-    for phase in FITTED_PHASES:
-        able = [s for s in scored if is_supported(phase, s.candidate, sources)] or scored
-        choices[phase] = choose(able, plan, rows_of_phase(edge, phase))
-    return choices, _reports(scored, choices, edge)
+
+    experiment: ExperimentConfig
+    sources: Sources
+    torch_device: str
+    progress: Progress
+
+    def best(
+        self, candidates: Sequence[Candidate]
+    ) -> tuple[dict[Phase, Choice], list[CandidateReport]]:
+        """Choose one of the candidates, at least one, for each phase."""
+        edge = self.sources.edge
+        if edge is None:
+            only = Choice(candidates[0], float("inf"), np.array([]), np.array([]))
+            return dict.fromkeys(FITTED_PHASES, only), []
+        plan = plan_validation(edge, self.experiment.regression)
+        scored = []
+        for candidate in candidates:
+            fitted = self.fit_on(candidate, plan.masks)
+            errors = log_errors(fitted.formulas, fitted.fit.weights, edge, on_edge=True)
+            scored.append(Scored(candidate, errors.expand(len(plan.masks), -1).numpy()))
+            self.progress(f"{self.experiment.model.name}: {candidate}")
+        choices = {}
+        for phase in FITTED_PHASES:
+            able = [s for s in scored if is_supported(phase, s.candidate, self.sources)] or scored
+            choices[phase] = choose(able, plan, rows_of_phase(edge, phase))
+        return choices, _reports(scored, choices, edge)
+
+    def fit_on(self, candidate: Candidate, masks: Tensor) -> Fitted:
+        """Fit a candidate without power heads, for comparison, on every mask."""
+        formulas = build_formulas(candidate, self.experiment, any_rows(self.sources))
+        most = min(SEARCH_ITERATIONS, self.experiment.regression.max_iterations)
+        return Fitted(formulas, fit(self._problem(candidate, formulas, masks, most)))
+
+    def fit_finally(self, candidate: Candidate) -> Fitted:
+        """Fit a candidate on all rows, power heads included, until it converges."""
+        edge = self.sources.edge
+        heads = measured_heads(edge, self.experiment.edge)
+        formulas = build_formulas(candidate, self.experiment, any_rows(self.sources), heads)
+        masks = torch.ones(1, 1 if edge is None else len(edge), dtype=torch.float64)
+        most = self.experiment.regression.max_iterations
+        return Fitted(formulas, fit(self._problem(candidate, formulas, masks, most)))
+
+    def _problem(
+        self,
+        candidate: Candidate,
+        formulas: Mapping[Phase, PhaseFormula],
+        masks: Tensor,
+        max_iterations: int,
+    ) -> Problem:
+        """State the fit of a candidate."""
+        calibration = self.experiment.calibration
+        by_hand = calibration.method is CalibrationMethod.MANUAL
+        return Problem(
+            formulas=formulas,
+            method=candidate.method,
+            edge=self.sources.edge,
+            source=self.sources.others.get(candidate.source),
+            masks=masks,
+            scale_factor=calibration.scale_factor if by_hand else 1.0,
+            max_iterations=max_iterations,
+            torch_device=self.torch_device,
+        )
 
 
 def is_supported(phase: Phase, candidate: Candidate, sources: Sources) -> bool:

@@ -46,6 +46,6 @@ class TorchAlgebra:
     def staircase(self, value: Tensor, table: StepTable[Tensor]) -> Tensor:
         """Return the level of the last edge below ``value``, or 0; ``(problems, rows)``."""
         levels: Tensor = table.levels
-        ground = torch.zeros_like(levels[:, :1])
-        edges = torch.as_tensor(table.edges, dtype=value.dtype)
+        ground = levels.new_zeros(len(levels), 1)
+        edges = torch.tensor(tuple(table.edges), dtype=value.dtype, device=value.device)
         return torch.cat([ground, levels], dim=1)[:, torch.bucketize(value, edges)]

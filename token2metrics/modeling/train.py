@@ -28,9 +28,8 @@ from token2metrics.modeling.gather import gather, model_traffic
 from token2metrics.modeling.search import (
     CandidateReport,
     Progress,
-    fit_finally,
+    Search,
     is_supported,
-    search,
 )
 from token2metrics.processors.pipeline import PreparedData
 from token2metrics.vocabulary import CalibrationMethod, Phase, RegressionType, SourceKind
@@ -76,11 +75,13 @@ class Trainer:
         data: Prepared measurements.
         catalog: Every known experiment: the shape of one model lets it inform another.
         progress: Told of each finished step.
+        torch_device: Where fits run, such as ``cpu`` or ``cuda``.
     """
 
     data: PreparedData
     catalog: Sequence[ExperimentConfig]
     progress: Progress
+    torch_device: str = "cpu"
 
     def train(self, experiment: ExperimentConfig) -> TrainedModel:
         """Train one model.
@@ -99,10 +100,11 @@ class Trainer:
         warnings = _fallbacks(experiment, candidates)
         for warning in warnings:
             logger.warning("%s: %s", experiment.model.id, warning)
-        choices, reports = search(experiment, sources, candidates, self.progress)
+        search = Search(experiment, sources, self.torch_device, self.progress)
+        choices, reports = search.best(candidates)
         phases: dict[Phase, PhaseFit] = {}
         for candidate in dict.fromkeys(choice.candidate for choice in choices.values()):
-            fitted = fit_finally(experiment, sources, candidate)
+            fitted = search.fit_finally(candidate)
             for phase, choice in choices.items():
                 if choice.candidate == candidate and is_supported(phase, candidate, sources):
                     phases[phase] = PhaseFit(
@@ -166,7 +168,8 @@ class Trainer:
         plain = experiment.model_copy(
             update={"regression": RegressionConfig(), "calibration": CalibrationConfig()}
         )
-        fitted = fit_finally(plain, Sources(sources.edge), METERED)
+        search = Search(plain, Sources(sources.edge), self.torch_device, self.progress)
+        fitted = search.fit_finally(METERED)
         weights = plain_weights(fitted.fit.weights[Phase.DECODE])
         rate = _bytes_per_s(fitted.formulas[Phase.DECODE], weights, model_traffic(experiment))
         return MeteredModel(rate, weights.head)

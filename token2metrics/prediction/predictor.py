@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import load_artifact
-from token2metrics.artifact.manifest import Hull, PhaseRecord
+from token2metrics.artifact.manifest import Hull, ModelRecord, PhaseRecord
 from token2metrics.cost import PhaseCost, phase_cost
 from token2metrics.errors import RequestError
-from token2metrics.prediction.result import Cost, PhasePrediction, Prediction, Prices
-from token2metrics.vocabulary import FITTED_PHASES, Phase
+from token2metrics.prediction.money import price
+from token2metrics.prediction.result import PhasePrediction, Prediction, Prices
+from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
 from token2metrics.workload import workload_of
 
-MAX_TOKENS = 10_000_000
-JOULES_PER_KWH = 3_600_000.0
-SECONDS_PER_YEAR = 365.25 * 24 * 3600
 ALGEBRA = FloatAlgebra()
+NOTHING_MEASURED = "no measured rows"
+NO_ENERGY = "no measured energy"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Where a model was measured; None leaves a condition open.
+
+    Attributes:
+        device: Device, such as ``jetson-agx-orin-64gb``.
+        power_mode: Power mode, such as ``maxn``.
+        runtime: Inference engine, such as ``vllm``.
+        precision: Precision of the weights, such as ``bf16``.
+    """
+
+    device: str | None = None
+    power_mode: str | None = None
+    runtime: str | None = None
+    precision: str | None = None
+
+    def __str__(self) -> str:
+        """Return the stated conditions in words."""
+        return ", ".join(value for value in asdict(self).values() if value is not None)
+
+    def fit(self, record: ModelRecord) -> bool:
+        """Return whether a model was trained under these conditions."""
+        wanted = {name: value for name, value in asdict(self).items() if value is not None}
+        return all(getattr(record, name) == value for name, value in wanted.items())
+
+
+ANYWHERE = Conditions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,51 +74,27 @@ class ModelPredictor:
         Raises:
             RequestError: If a token count is negative, fractional or absurdly large.
         """
-        for name, count in (("input_tokens", input_tokens), ("output_tokens", output_tokens)):
-            check_tokens(name, count)
-        record = self.model.record
-        costs = {
-            phase: self.phase_cost(phase, input_tokens, output_tokens) for phase in FITTED_PHASES
-        }
+        check_tokens("input_tokens", input_tokens)
+        check_tokens("output_tokens", output_tokens)
         phases = {
-            phase: _phase_prediction(record.phases.get(phase), cost, input_tokens, output_tokens)
-            for phase, cost in costs.items()
+            phase: _phase_prediction(
+                self.model.record.phases.get(phase),
+                self.phase_cost(phase, input_tokens, output_tokens),
+                input_tokens,
+                output_tokens,
+            )
+            for phase in FITTED_PHASES
         }
-        latency_s = _total([phase.latency_s for phase in phases.values()])
-        energy_j = _total([phase.energy_j for phase in phases.values()])
-        rails = [p.head.power_rail for p in record.phases.values() if p.head is not None]
-        decode_s = phases[Phase.DECODE].latency_s
-        return Prediction(
-            model=record.id,
-            name=record.name,
-            device=record.device,
-            power_mode=record.power_mode,
-            runtime=record.runtime,
-            precision=record.precision,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            prefill=phases[Phase.PREFILL],
-            decode=phases[Phase.DECODE],
-            latency_s=latency_s,
-            energy_j=energy_j,
-            power_w=_ratio(energy_j, latency_s),
-            ttft_s=phases[Phase.PREFILL].latency_s,
-            tpot_s=_ratio(decode_s, float(output_tokens - 1)) if output_tokens > 1 else None,
-            output_tokens_per_s=_ratio(float(output_tokens), latency_s),
-            output_tokens_per_j=_ratio(float(output_tokens), energy_j),
-            power_rail=rails[0] if rails else None,
-            cost=_cost(latency_s, energy_j, prices),
-            extrapolated=any(phase.extrapolates for phase in phases.values()),
-            notes=_notes(phases),
-        )
+        return _request_prediction(self.model.record, phases, input_tokens, output_tokens, prices)
 
     def phase_cost(
         self, phase: Phase, input_tokens: int, output_tokens: int
     ) -> PhaseCost[float] | None:
-        """Return latency and power of one phase; None where the phase has no fit."""
+        """Return latency and power of one phase; None where it has work and no fit."""
         formula = self.model.formulas.get(phase)
         if formula is None:
-            return None
+            idle = phase is Phase.DECODE and output_tokens <= 1
+            return PhaseCost(0.0, None) if idle else None
         workload = workload_of(
             ALGEBRA, float(input_tokens), float(output_tokens), self.model.traffic
         )
@@ -114,25 +120,43 @@ class Predictor:
         """
         return cls(tuple(ModelPredictor(m) for m in load_artifact(Path(directory)).models))
 
-    def select(self, name: str, device: str | None = None) -> ModelPredictor:
+    def select(self, name: str, conditions: Conditions = ANYWHERE) -> ModelPredictor:
         """Return the predictor of a model by any of its names.
 
         Args:
             name: Short name, full id or alias.
-            device: Needed when the model was trained for several devices.
+            conditions: Needed when the model was trained for several devices or settings.
 
         Raises:
             RequestError: If no model, or more than one, answers.
         """
         named = [p for p in self.models if p.model.record.answers_to(name)]
-        found = [p for p in named if device is None or p.model.record.device == device]
+        found = [p for p in named if conditions.fit(p.model.record)]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(f"{p.model.record.name} on {p.model.record.device}" for p in self.models)
         if not found:
-            wanted = name if device is None else f"{name} on {device}"
-            raise RequestError(f"no trained model answers to {wanted!r}; trained: {known}")
-        raise RequestError(f"{name!r} was trained more than once ({known}); give --device")
+            trained = "; ".join(_where(p.model.record) for p in named or self.models)
+            wanted = repr(name) if conditions == ANYWHERE else f"{name!r} on {conditions}"
+            raise RequestError(f"no trained model answers to {wanted}; trained: {trained}")
+        trained = "; ".join(_where(p.model.record) for p in found)
+        raise RequestError(
+            f"{name!r} was trained more than once ({trained}); give "
+            + " or ".join(_distinguishing([p.model.record for p in found]))
+        )
+
+    def choose(self, names: Sequence[str], conditions: Conditions) -> tuple[ModelPredictor, ...]:
+        """Return the named models, or without names every model trained under some conditions.
+
+        Raises:
+            RequestError: If a name is unknown or ambiguous, or no model is left.
+        """
+        if names:
+            return tuple(self.select(name, conditions) for name in names)
+        found = tuple(p for p in self.models if conditions.fit(p.model.record))
+        if not found:
+            trained = "; ".join(_where(p.model.record) for p in self.models)
+            raise RequestError(f"no model was trained for {conditions}; trained: {trained}")
+        return found
 
 
 def check_tokens(name: str, count: int) -> None:
@@ -146,6 +170,21 @@ def check_tokens(name: str, count: int) -> None:
         raise RequestError(f"expected {name} to be a whole number 0..{MAX_TOKENS}, got {count!r}")
 
 
+def _where(record: ModelRecord) -> str:
+    """Name a trained model and its conditions."""
+    conditions = (record.device, record.power_mode, record.runtime, record.precision)
+    return f"{record.name} on {', '.join(part for part in conditions if part)}"
+
+
+def _distinguishing(records: list[ModelRecord]) -> list[str]:
+    """Return the options in which trained models differ."""
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in asdict(ANYWHERE)
+        if len({getattr(record, name) for record in records}) > 1
+    ]
+
+
 def _phase_prediction(
     record: PhaseRecord | None,
     cost: PhaseCost[float] | None,
@@ -153,25 +192,62 @@ def _phase_prediction(
     output_tokens: int,
 ) -> PhasePrediction:
     """Say what a phase costs and what that rests on."""
-    if record is None or cost is None:
-        nothing = "no measured rows"
+    if cost is None:
         return PhasePrediction(
             latency_s=None,
             power_w=None,
             energy_j=None,
-            rests_on=nothing,
-            energy_rests_on=nothing,
+            rests_on=NOTHING_MEASURED,
+            energy_rests_on=NOTHING_MEASURED,
             extrapolates=None,
         )
+    working = record is not None and cost.latency_s > 0
     return PhasePrediction(
         latency_s=cost.latency_s,
         power_w=cost.power_w,
-        energy_j=cost.energy_j if cost.latency_s > 0 or cost.power_w is not None else 0.0,
-        rests_on=record.rests_on,
-        energy_rests_on=record.head.rests_on if record.head else "no measured energy",
+        energy_j=cost.energy_j if working or cost.power_w is not None else 0.0,
+        rests_on=record.rests_on if record else NOTHING_MEASURED,
+        energy_rests_on=record.head.rests_on if record and record.head else NO_ENERGY,
         extrapolates=(
-            _extrapolates(record.hull, input_tokens, output_tokens) if cost.latency_s > 0 else None
+            _extrapolates(record.hull, input_tokens, output_tokens) if record and working else None
         ),
+    )
+
+
+def _request_prediction(
+    record: ModelRecord,
+    phases: Mapping[Phase, PhasePrediction],
+    input_tokens: int,
+    output_tokens: int,
+    prices: Prices | None,
+) -> Prediction:
+    """Add the phases of a request up."""
+    prefill, decode = phases[Phase.PREFILL], phases[Phase.DECODE]
+    latency_s = _sum(prefill.latency_s, decode.latency_s)
+    energy_j = _sum(prefill.energy_j, decode.energy_j)
+    rails = [p.head.power_rail for p in record.phases.values() if p.head is not None]
+    return Prediction(
+        model=record.id,
+        name=record.name,
+        device=record.device,
+        power_mode=record.power_mode,
+        runtime=record.runtime,
+        precision=record.precision,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        prefill=prefill,
+        decode=decode,
+        latency_s=latency_s,
+        energy_j=energy_j,
+        power_w=_ratio(energy_j, latency_s),
+        ttft_s=prefill.latency_s,
+        tpot_s=_ratio(decode.latency_s, float(output_tokens - 1)) if output_tokens > 1 else None,
+        output_tokens_per_s=_ratio(float(output_tokens), latency_s),
+        output_tokens_per_j=_ratio(float(output_tokens), energy_j),
+        power_rail=rails[0] if rails else None,
+        cost=price(latency_s, energy_j, prices),
+        extrapolated=bool(prefill.extrapolates or decode.extrapolates),
+        notes=_notes(phases),
     )
 
 
@@ -187,10 +263,9 @@ def _extrapolates(hull: Hull | None, input_tokens: int, output_tokens: int) -> s
     return "; ".join(reasons) or None
 
 
-def _total(parts: list[float | None]) -> float | None:
+def _sum(left: float | None, right: float | None) -> float | None:
     """Return the sum; None when a part is unknown."""
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
+    return None if left is None or right is None else left + right
 
 
 def _ratio(numerator: float | None, denominator: float | None) -> float | None:
@@ -200,24 +275,7 @@ def _ratio(numerator: float | None, denominator: float | None) -> float | None:
     return numerator / denominator
 
 
-def _cost(latency_s: float | None, energy_j: float | None, prices: Prices | None) -> Cost:
-    """Turn energy and occupied seconds into money."""
-    if prices is None:
-        return Cost(electricity=None, ownership=None)
-    per_second = (
-        None
-        if prices.device_price is None
-        else prices.device_price / (prices.lifetime_years * SECONDS_PER_YEAR)
-    )
-    return Cost(
-        electricity=(
-            None if energy_j is None else energy_j / JOULES_PER_KWH * prices.price_per_kwh
-        ),
-        ownership=None if latency_s is None or per_second is None else latency_s * per_second,
-    )
-
-
-def _notes(phases: dict[Phase, PhasePrediction]) -> tuple[str, ...]:
+def _notes(phases: Mapping[Phase, PhasePrediction]) -> tuple[str, ...]:
     """Collect what to know before trusting the numbers."""
     notes = []
     for phase, prediction in phases.items():

@@ -50,10 +50,12 @@ class Cost(Result, frozen=True):
         electricity: Energy at the price per kWh; None without measured energy.
         ownership: The device's price for the seconds the request occupies it; None without a
             device price.
+        prices: What it was counted with; None without prices.
     """
 
     electricity: float | None
     ownership: float | None
+    prices: Prices | None = None
 
 
 class Prediction(Result, frozen=True):
@@ -93,3 +95,95 @@ class Prediction(Result, frozen=True):
     cost: Cost
     extrapolated: bool
     notes: tuple[str, ...]
+
+
+class MetricErrors(Result, frozen=True):
+    """Relative errors of one metric of one phase of one model.
+
+    Attributes:
+        model: Model id.
+        name: Short name.
+        device: Device.
+        phase: ``prefill``, ``decode`` or ``request``.
+        metric: ``latency``, ``energy`` or ``power``.
+        rows: Measurements compared.
+        mape_percent: Mean absolute percentage error.
+        median_ape_percent: Median absolute percentage error.
+        bias_percent: Mean signed percentage error; above 0 predicts too much.
+        p90_ape_percent: 90th percentile of the absolute percentage error.
+        extrapolated_rows: How many lie outside the range the model was fitted on.
+    """
+
+    model: str
+    name: str
+    device: str
+    phase: str
+    metric: str
+    rows: int
+    mape_percent: float
+    median_ape_percent: float
+    bias_percent: float
+    p90_ape_percent: float
+    extrapolated_rows: int
+
+
+class EvaluationReading(Result, frozen=True):
+    """What was read for the models of one device and one set of conditions.
+
+    Attributes:
+        device: Device.
+        conditions: Power mode, runtime and precision that rows had to have.
+        read_rows: Measurements read.
+        settings: Prepared rows of any model and device, one per token setting.
+        compared: Prepared rows that were compared.
+        rejected_counts: Rows not used, by category.
+        in_sample: Whether the models were trained on exactly these rows.
+    """
+
+    device: str
+    conditions: tuple[str | None, ...]
+    read_rows: int
+    settings: int
+    compared: int
+    rejected_counts: dict[str, int]
+    in_sample: bool
+
+
+class Evaluation(Result, frozen=True):
+    """Predictions against measurements.
+
+    Attributes:
+        files: Measurement files.
+        readings: What was read.
+        errors: Errors by model, phase and metric.
+        not_compared: Prepared rows without a comparison, by reason.
+        without_rows: Models of which the files hold no row.
+    """
+
+    files: tuple[str, ...]
+    readings: tuple[EvaluationReading, ...]
+    errors: tuple[MetricErrors, ...]
+    not_compared: dict[str, int]
+    without_rows: tuple[str, ...]
+
+
+class BatchSummary(Result, frozen=True):
+    """What became of a table of requests.
+
+    Attributes:
+        input_file: The requests.
+        output_file: The priced requests.
+        read_rows: Requests read.
+        predicted_rows: Requests priced.
+        extrapolated_rows: Priced requests outside the measured range.
+        rejected_counts: Requests set aside, by reason.
+        rejected_file: Where they were written; None without any.
+    """
+
+    input_file: str
+    output_file: str
+    read_rows: int
+    predicted_rows: int
+    extrapolated_rows: int
+    rejected_counts: dict[str, int]
+    rejected_file: str | None

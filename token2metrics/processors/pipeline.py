@@ -2,13 +2,14 @@
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from token2metrics.columns import AS_READ, PROVENANCE, Measurement
+from token2metrics.columns import AS_READ, FILE, PROVENANCE, Measurement
 from token2metrics.config import DataConfig
 from token2metrics.data.formats import FormatContext
 from token2metrics.data.load import load
@@ -30,7 +31,7 @@ class PreparedData:
         rows: One canonical row per token setting, sorted.
         rejected: Rows rejected or set aside: the columns as read, ``file``, ``row``,
             ``category`` and ``reason``.
-        read_rows: Measurements read; those kept and those rejected together.
+        read_by_file: Measurements read from each file, kept and rejected together.
         rejected_counts: Rejected rows of each category, the most frequent first.
         energy_set_aside: Kept rows whose energy is not used: another rail, or idle power only.
         fingerprint: SHA-256 of ``rows``; the order of the rows in the files does not matter.
@@ -39,11 +40,16 @@ class PreparedData:
 
     rows: pl.DataFrame
     rejected: pl.DataFrame
-    read_rows: int
+    read_by_file: dict[str, int]
     rejected_counts: dict[str, int]
     energy_set_aside: int
     fingerprint: str
     sources: tuple[str, ...]
+
+    @property
+    def read_rows(self) -> int:
+        """Measurements read from all files."""
+        return sum(self.read_by_file.values())
 
 
 def prepare_measurements(
@@ -86,7 +92,7 @@ def prepare(table: pl.LazyFrame, edge_device: str, data: DataConfig) -> Prepared
         (
             aggregate_repeats(kept),
             pl.concat((validated.rejected, _as_read(marked.filter(~is_kept())))),
-            kept.select(pl.len().alias(KEPT_ROWS), pl.col(ENERGY_SET_ASIDE).sum()),
+            kept.group_by(FILE).agg(pl.len().alias(KEPT_ROWS), pl.col(ENERGY_SET_ASIDE).sum()),
         )
     )
     counts = _counts(rejected)
@@ -94,12 +100,19 @@ def prepare(table: pl.LazyFrame, edge_device: str, data: DataConfig) -> Prepared
     return PreparedData(
         rows=Measurement.validate(rows),
         rejected=rejected.sort(PROVENANCE, maintain_order=True),
-        read_rows=rejected.height + int(summary.item(0, KEPT_ROWS)),
+        read_by_file=_read_by_file(summary, rejected),
         rejected_counts=counts,
-        energy_set_aside=int(summary.item(0, ENERGY_SET_ASIDE)),
+        energy_set_aside=int(summary.get_column(ENERGY_SET_ASIDE).sum()),
         fingerprint=fingerprint(rows),
         sources=tuple(rows.get_column("source").unique().sort()),
     )
+
+
+def _read_by_file(kept: pl.DataFrame, rejected: pl.DataFrame) -> dict[str, int]:
+    """Count the rows of each file, those kept and those rejected together."""
+    counts: Counter[str] = Counter(dict(kept.select(FILE, KEPT_ROWS).iter_rows()))
+    counts.update(rejected.get_column(FILE).to_list())
+    return dict(counts)
 
 
 def fingerprint(rows: pl.DataFrame) -> str:
@@ -127,7 +140,7 @@ def _counts(rejected: pl.DataFrame) -> dict[str, int]:
 def _report(rejected: pl.DataFrame, counts: dict[str, int], nothing_left: bool) -> None:
     """Log what was rejected; refuse to go on without rows."""
     for category, count in counts.items():
-        logger.warning("%d rows not used: %s", count, category)
+        logger.info("%d rows not used: %s", count, category)
     if not nothing_left:
         return
     reasons = rejected.unique(CATEGORY, keep="first", maintain_order=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from token2metrics.columns import MAX_LATENCY_S, MAX_TOKENS, SURPLUS
-from token2metrics.vocabulary import Phase
+from token2metrics.columns import MAX_LATENCY_S, SURPLUS
+from token2metrics.vocabulary import MAX_TOKENS, Phase
 
 MIN_POWER_W = 1e-3
 MAX_POWER_W = 20_000.0

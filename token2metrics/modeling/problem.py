@@ -1,0 +1,111 @@
+"""What a batch of fits is given and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from token2metrics.algebra import StepTable
+from token2metrics.cost import PhaseFormula, PhaseWeights
+from token2metrics.modeling.objective import Side
+from token2metrics.modeling.parameters import Slot, weights_of
+from token2metrics.modeling.rows import FitRows
+from token2metrics.vocabulary import CalibrationMethod, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is fitted, on which rows.
+
+    Attributes:
+        formulas: Curve, calibration and head of each phase.
+        method: How gains are estimated.
+        edge: Rows of the edge device; None where there are none.
+        source: Rows the curve comes from; None where it is fitted on the edge rows.
+        masks: Which edge rows each problem trains on, ``(problems, rows)``.
+        scale_factor: Gain of the manual method.
+        max_iterations: Most optimiser iterations.
+        torch_device: Where the optimiser runs.
+    """
+
+    formulas: Mapping[Phase, PhaseFormula]
+    method: CalibrationMethod
+    edge: FitRows | None
+    source: FitRows | None
+    masks: Tensor
+    scale_factor: float
+    max_iterations: int
+    torch_device: str = "cpu"
+
+    @property
+    def has_heads(self) -> bool:
+        """Return whether any phase has a power head to fit."""
+        return any(formula.head is not None for formula in self.formulas.values())
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Problem:
+        """Return the problem with every tensor of its rows changed."""
+        edge = None if self.edge is None else self.edge.map(change)
+        source = None if self.source is None else self.source.map(change)
+        return replace(self, edge=edge, source=source)
+
+    def to_device(self) -> Problem:
+        """Return the problem with every tensor where the optimiser runs."""
+        moved = self.map(lambda values: values.to(self.torch_device))
+        return replace(moved, masks=self.masks.to(self.torch_device))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the exact start is the solution: sums fitted on the edge rows alone."""
+        return self.method is CalibrationMethod.DIRECT and all(
+            formula.curve.linear_in_weights and formula.head is None
+            for formula in self.formulas.values()
+        )
+
+    @property
+    def sides(self) -> list[Side]:
+        """Return source and edge, those that have rows and a say in the latencies.
+
+        Under the manual method the edge rows have none: the user knows the factor.
+        """
+        sides = []
+        if self.source is not None:
+            everything = torch.ones(len(self.masks), len(self.source), dtype=torch.float64)
+            sides.append(Side(self.source, everything, on_edge=False))
+        if self.edge is not None and self.method is not CalibrationMethod.MANUAL:
+            sides.append(Side(self.edge, self.masks, on_edge=True))
+        return sides
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Fitted weights of every problem of a batch.
+
+    Attributes:
+        slots: Meaning of the columns of ``values``.
+        values: Lawful weights, ``(problems, slots)``.
+        steps: Learned staircases by phase, levels ``(problems, steps)``.
+        iterations: optimiser iterations; 0 for an exact fit.
+        converged: Whether the optimiser stopped by itself.
+    """
+
+    slots: list[Slot]
+    values: Tensor
+    steps: Mapping[Phase, StepTable[Tensor]]
+    iterations: int = 0
+    converged: bool = True
+
+    def to(self, torch_device: str) -> Fit:
+        """Return the fit with its tensors on a device."""
+        steps: dict[Phase, StepTable[Tensor]] = {
+            phase: StepTable(table.edges, table.levels.to(torch_device))
+            for phase, table in self.steps.items()
+        }
+        return replace(self, values=self.values.to(torch_device), steps=steps)
+
+    @property
+    def weights(self) -> dict[Phase, PhaseWeights[Tensor]]:
+        """Return the weights by phase and part."""
+        return weights_of(self.slots, self.values, self.steps)

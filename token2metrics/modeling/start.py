@@ -1,0 +1,174 @@
+"""Where a fit starts: exact curves, calibrations near the measured ratios, metered powers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch import Tensor
+
+from token2metrics.algebra import StepTable
+from token2metrics.heads import LOAD_SHARE
+from token2metrics.modeling.energy import initial_load_share
+from token2metrics.modeling.exact import Array, design, solve
+from token2metrics.modeling.objective import phase_latencies_s, total
+from token2metrics.modeling.parameters import Part, slots_of
+from token2metrics.modeling.problem import Fit, Problem
+from token2metrics.modeling.rows import ALGEBRA
+from token2metrics.vocabulary import CalibrationMethod, Phase
+
+SMALLEST_SHARE = 1e-6
+"""A weight that the exact fit leaves at zero restarts at this share of the latency."""
+
+SMALLEST_LATENCY_S = 1e-12
+
+
+def exact_start(problem: Problem) -> Fit:
+    """Solve the curves exactly on the side they come from."""
+    side = problem.sides[0]
+    latency_s = side.rows.latency_s.numpy()
+    system = design(problem.formulas, side.rows, latency_s)
+    masks = side.mask.numpy() > 0
+    distinct, member = np.unique(masks, axis=0, return_inverse=True)
+    solved = np.stack([solve(system, latency_s, mask) for mask in distinct])[member.reshape(-1)]
+    slots = slots_of(problem.formulas, side.rows.workload, ALGEBRA)
+    values = torch.tensor([[slot.parameter.initial for slot in slots]], dtype=torch.float64)
+    values = values.repeat(len(masks), 1)
+    shares = (system.features / latency_s[:, None]).max(axis=0)
+    for index, slot in enumerate(slots):
+        for column, meaning in enumerate(system.columns):
+            named = (slot.phase, slot.parameter.name) == (meaning.phase, meaning.name)
+            if slot.part is Part.CURVE and named and not meaning.is_step:
+                floor = SMALLEST_SHARE / shares[column] if shares[column] > 0 else 0.0
+                exact = problem.is_exact
+                weight = solved[:, column] if exact else np.maximum(solved[:, column], floor)
+                values[:, index] = torch.from_numpy(weight.copy())
+    steps = {
+        phase: _step_table(edges, solved, [c.is_step and c.phase is phase for c in system.columns])
+        for phase, edges in system.edges.items()
+    }
+    return Fit(slots, values, steps)
+
+
+def _step_table(edges: Array, solved: Array, chosen: list[bool]) -> StepTable[Tensor]:
+    """Turn the heights of all steps of a phase into levels, dropping steps nobody uses."""
+    heights = solved[:, np.array(chosen, dtype=bool)]
+    used = (heights > 0).any(axis=0)
+    levels = torch.from_numpy(np.cumsum(heights[:, used], axis=1))
+    return StepTable(edges=tuple(edges[used].tolist()), levels=levels)
+
+
+def with_gains(problem: Problem, start: Fit) -> Fit:
+    """Start calibrations near the measured ratios; the identity where no row tells."""
+    if problem.method is CalibrationMethod.DIRECT:
+        return start
+    if problem.method is CalibrationMethod.MANUAL:
+        return _with_calibration(start, "gain", dict.fromkeys(Phase, problem.scale_factor))
+    if problem.edge is None:
+        return start
+    ratios = _ratios(problem, start, _nan_median)
+    started = _with_calibration(start, "gain", ratios)
+    if problem.method is CalibrationMethod.LINEAR_FIT:
+        return _with_affine_start(problem, started)
+    return started
+
+
+def _nan_median(values: Tensor) -> Tensor:
+    """Return the median of each row's numbers, nan where there is none."""
+    return torch.nanmedian(values, dim=1).values
+
+
+def _nan_mean(values: Tensor) -> Tensor:
+    """Return the mean of each row's numbers, nan where there is none."""
+    return torch.nanmean(values, dim=1)
+
+
+def _ratios(
+    problem: Problem, fitted: Fit, average: Callable[[Tensor], Tensor]
+) -> dict[Phase, Tensor | float]:
+    """Return measured over source latency of each phase, averaged per problem, ``(problems,)``.
+
+    A phase without rows of its own takes the ratio of whole requests, then of the other phase,
+    then 1.
+    """
+    edge = problem.edge
+    assert edge is not None
+    latencies = phase_latencies_s(problem.formulas, fitted.weights, edge, on_edge=False)
+    ratio = edge.latency_s / total(latencies).clamp_min(SMALLEST_LATENCY_S)
+    kinds = edge.pure
+    found: dict[Phase, Tensor] = {}
+    for kind, rows in kinds.items():
+        seen = torch.where((problem.masks > 0) & rows, ratio, torch.nan)
+        found[kind] = average(seen)
+    fallback = {Phase.PREFILL: Phase.DECODE, Phase.DECODE: Phase.PREFILL}
+    chosen: dict[Phase, Tensor | float] = {}
+    for phase in problem.formulas:
+        value = found[phase]
+        for other in (Phase.REQUEST, fallback[phase]):
+            value = torch.where(value.isnan(), found[other], value)
+        chosen[phase] = value.nan_to_num(1.0)
+    return chosen
+
+
+def _with_calibration(fitted: Fit, name: str, by_phase: Mapping[Phase, Tensor | float]) -> Fit:
+    """Return the fit with one calibration weight of each phase replaced."""
+    values = fitted.values.clone()
+    for index, slot in enumerate(fitted.slots):
+        named = slot.part is Part.CALIBRATION and slot.parameter.name == name
+        if named and slot.phase in by_phase:
+            values[:, index] = torch.as_tensor(by_phase[slot.phase], dtype=values.dtype)
+    return replace(fitted, values=values)
+
+
+def with_load_shares(problem: Problem, start: Fit) -> Fit:
+    """Start the steady power of every head at the median metered power."""
+    values = start.values.clone()
+    for index, slot in enumerate(start.slots):
+        head = problem.formulas[slot.phase].head
+        if slot.parameter.name == LOAD_SHARE and head is not None and problem.edge is not None:
+            values[:, index] = initial_load_share(problem.edge, slot.phase, head)
+    return replace(start, values=values)
+
+
+def _with_affine_start(problem: Problem, start: Fit) -> Fit:
+    """Start gain and offset at their exact non-negative least squares on relative errors."""
+    edge = problem.edge
+    assert edge is not None
+    gains: dict[Phase, Tensor | float] = {}
+    offsets: dict[Phase, Tensor | float] = {}
+    latencies = phase_latencies_s(problem.formulas, start.weights, edge, on_edge=False)
+    floor = SMALLEST_SHARE * float(edge.latency_s.median())
+    for phase in problem.formulas:
+        gain, offset = [], []
+        rows = edge.pure[phase].numpy()
+        index = next(
+            i
+            for i, slot in enumerate(start.slots)
+            if slot.phase is phase and slot.parameter.name == "gain"
+        )
+        for number, mask in enumerate(problem.masks.numpy() > 0):
+            seen = rows & mask
+            fallback = float(start.values[number, index])
+            if not seen.any():
+                gain.append(fallback)
+                offset.append(floor)
+                continue
+            measured = edge.latency_s.numpy()[seen]
+            source = latencies[phase][number].numpy()[seen]
+            matrix = np.stack([source / measured, 1.0 / measured], axis=1)
+            scale = matrix.max(axis=0)
+            solved = nnls(matrix / scale, np.ones(len(measured)))[0] / scale
+            gain.append(max(float(solved[0]), SMALLEST_SHARE * fallback))
+            offset.append(max(float(solved[1]), floor))
+        gains[phase], offsets[phase] = torch.tensor(gain), torch.tensor(offset)
+    return _with_calibration(_with_calibration(start, "gain", gains), "offset_s", offsets)
+
+
+def with_mean_ratios(problem: Problem, fitted: Fit) -> Fit:
+    """Set the gains of simple scaling to the arithmetic mean of the ratios."""
+    if problem.method is not CalibrationMethod.SIMPLE_SCALING or problem.edge is None:
+        return fitted
+    return _with_calibration(fitted, "gain", _ratios(problem, fitted, _nan_mean))

@@ -1,0 +1,273 @@
+"""Compare predictions with measurements the user brings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from token2metrics.artifact.fitted import FittedModel
+from token2metrics.artifact.manifest import ModelRecord
+from token2metrics.config import DataConfig
+from token2metrics.cost import PhaseCost
+from token2metrics.data.formats import FormatContext, model_resolver
+from token2metrics.errors import DataError
+from token2metrics.prediction.expressions import ALGEBRA, expressions, phase_costs, phase_weights
+from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
+from token2metrics.processors.pipeline import PreparedData, prepare_measurements
+from token2metrics.vocabulary import FITTED_PHASES, Phase
+
+logger = logging.getLogger(__name__)
+
+UNNAMED_SERVER = "server"
+PERCENT = 100.0
+NINETIETH = 0.9
+INPUT, OUTPUT = pl.col("input_tokens"), pl.col("output_tokens")
+MEASURED, PREDICTED = "measured", "predicted"
+IDENTITY = ("model", "name", "device", "phase", "metric")
+POINT_SCHEMA: dict[str, type[pl.DataType]] = {
+    **dict.fromkeys(IDENTITY, pl.String),
+    MEASURED: pl.Float64,
+    PREDICTED: pl.Float64,
+    "extrapolated": pl.Boolean,
+}
+
+Setting = tuple[str, str | None, str | None, str | None]
+"""Device, power mode, runtime and precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Models trained under the same conditions, and the measurements made under them."""
+
+    setting: Setting
+    models: tuple[FittedModel, ...]
+    data: PreparedData
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An evaluation and the points behind it.
+
+    Attributes:
+        evaluation: Errors and counts.
+        points: One row per compared number: model, phase, metric, measured and predicted.
+    """
+
+    evaluation: Evaluation
+    points: pl.DataFrame
+
+
+def evaluate(models: Sequence[FittedModel], paths: Sequence[Path]) -> Comparison:
+    """Compare fitted models with every measurement made under their conditions.
+
+    Latencies are compared as they are. Energy is compared over the window it was metered in, with
+    the power the head gives to the time after the work; mean power is that energy over the window.
+
+    Args:
+        models: The models to judge.
+        paths: Measurement files of any known format.
+
+    Raises:
+        DataError: If a file cannot be read, or nothing can be compared.
+    """
+    points, readings = [pl.DataFrame(schema=POINT_SCHEMA)], []
+    not_compared: dict[str, int] = {}
+    for group in _prepared(models, paths):
+        points += [_points(model, group.data.rows, not_compared) for model in group.models]
+        readings.append(_reading(group))
+    together = pl.concat(points)
+    if together.is_empty():
+        raise _nothing(models, group.data.rows, paths)
+    evaluation = Evaluation(
+        files=tuple(map(str, paths)),
+        readings=tuple(readings),
+        errors=summarise(together),
+        not_compared={reason: count for reason, count in not_compared.items() if count},
+        without_rows=tuple(m.record.name for m in models if m.record.id not in together["model"]),
+    )
+    return Comparison(evaluation, together)
+
+
+def _prepared(models: Sequence[FittedModel], paths: Sequence[Path]) -> list[Group]:
+    """Prepare the measurements once for all models trained under the same conditions."""
+    members: dict[Setting, list[FittedModel]] = {}
+    for model in models:
+        members.setdefault(_setting(model.record), []).append(model)
+    resolve = model_resolver({name: m.record.id for m in models for name in _names(m.record)})
+    groups, refusals = [], []
+    for setting, alike in members.items():
+        context = FormatContext(setting[0], UNNAMED_SERVER, resolve)
+        try:
+            data = prepare_measurements(paths, context, _data_config(setting, alike))
+            groups.append(Group(setting, tuple(alike), data))
+        except DataError as error:
+            refusals.append((setting[0], error))
+    if not groups:
+        raise refusals[0][1]
+    for device, refusal in refusals:
+        logger.warning("models on %s are not evaluated: %s", device, refusal)
+    return groups
+
+
+def summarise(points: pl.DataFrame) -> tuple[MetricErrors, ...]:
+    """Reduce compared numbers to the errors of each model, phase and metric."""
+    signed = (pl.col(PREDICTED) / pl.col(MEASURED) - 1.0) * PERCENT
+    table = points.group_by(IDENTITY, maintain_order=True).agg(
+        pl.len().alias("rows"),
+        signed.abs().mean().alias("mape_percent"),
+        signed.abs().median().alias("median_ape_percent"),
+        signed.mean().alias("bias_percent"),
+        signed.abs().quantile(NINETIETH, interpolation="linear").alias("p90_ape_percent"),
+        pl.col("extrapolated").sum().alias("extrapolated_rows"),
+    )
+    return tuple(MetricErrors(**row) for row in table.iter_rows(named=True))
+
+
+def metered_energy_j(
+    model: FittedModel, costs: Mapping[Phase, PhaseCost[pl.Expr]], kind: Phase, window_s: pl.Expr
+) -> pl.Expr | None:
+    """Return what a meter would read over a window that holds the work and ends with a tail.
+
+    Args:
+        model: The fitted model.
+        costs: Its phases.
+        kind: What the row measured.
+        window_s: Length of the window in seconds.
+
+    Returns:
+        Joules; None where a phase of the row has no power head.
+    """
+    included = _included(kind)
+    energies = [costs[phase].energy_j for phase in included]
+    known = [energy for energy in energies if energy is not None]
+    last = included[-1]
+    head = model.formulas[last].head
+    if head is None or len(known) < len(energies):
+        return None
+    tail_w = head.tail_power_w(phase_weights(model.weights[last]).head)
+    idle_s = ALGEBRA.maximum(window_s - _latency_s(costs, kind), 0.0)
+    return pl.sum_horizontal(*known) + tail_w * idle_s
+
+
+def _included(kind: Phase) -> tuple[Phase, ...]:
+    """Return the phases that a row of some kind includes."""
+    return FITTED_PHASES if kind is Phase.REQUEST else (kind,)
+
+
+def _latency_s(costs: Mapping[Phase, PhaseCost[pl.Expr]], kind: Phase) -> pl.Expr:
+    """Return the predicted latency of a row of some kind."""
+    return pl.sum_horizontal(*(costs[phase].latency_s for phase in _included(kind)))
+
+
+def _points(model: FittedModel, rows: pl.DataFrame, not_compared: dict[str, int]) -> pl.DataFrame:
+    """Return every compared number of a model, counting rows without a comparison."""
+    record = model.record
+    mine = rows.filter(pl.col("model") == record.id, pl.col("device") == record.device)
+    parts = [pl.DataFrame(schema=POINT_SCHEMA)]
+    for kind in Phase:
+        measured = mine.filter(pl.col("phase") == str(kind))
+        if any(phase not in model.formulas for phase in _included(kind)):
+            reason = f"{record.name} has no fitted {kind}"
+            not_compared[reason] = not_compared.get(reason, 0) + measured.height
+        elif measured.height:
+            parts += _kind_points(model, kind, measured, not_compared)
+    return pl.concat(parts)
+
+
+def _kind_points(
+    model: FittedModel, kind: Phase, measured: pl.DataFrame, not_compared: dict[str, int]
+) -> list[pl.DataFrame]:
+    """Return the compared numbers of one kind of row."""
+    costs = phase_costs(model, INPUT, OUTPUT)
+    latency_s = _latency_s(costs, kind)
+    window_s = pl.coalesce("energy_window_s", "latency_s")
+    metered = measured.filter(pl.col("energy_j").is_not_null())
+    energy_j = metered_energy_j(model, costs, kind, window_s)
+    unmetered = "without measured energy (latency is compared)"
+    not_compared[unmetered] = not_compared.get(unmetered, 0) + measured.height - metered.height
+    parts = [_metric(model, kind, "latency", measured, pl.col("latency_s"), latency_s)]
+    if energy_j is None:
+        headless = f"{kind} energy of {model.record.name}, which has no power head"
+        not_compared[headless] = not_compared.get(headless, 0) + metered.height
+    elif metered.height:
+        watched_s = ALGEBRA.maximum(window_s, latency_s)
+        pairs = {
+            "energy": (pl.col("energy_j"), energy_j),
+            "power": (pl.col("energy_j") / window_s, energy_j / watched_s),
+        }
+        parts += [_metric(model, kind, name, metered, *pair) for name, pair in pairs.items()]
+    return parts
+
+
+def _metric(
+    model: FittedModel,
+    kind: Phase,
+    metric: str,
+    rows: pl.DataFrame,
+    measured: pl.Expr,
+    predicted: pl.Expr,
+) -> pl.DataFrame:
+    """Set the measured beside the predicted values of one metric."""
+    record = model.record
+    names = (record.id, record.name, record.device, str(kind), metric)
+    outside = expressions(model, INPUT, OUTPUT)["extrapolated"]
+    return rows.select(
+        *(pl.lit(name).alias(column) for column, name in zip(IDENTITY, names, strict=True)),
+        measured.alias(MEASURED),
+        predicted.alias(PREDICTED),
+        outside,
+    )
+
+
+def _names(record: ModelRecord) -> tuple[str, ...]:
+    """Return every name of a model."""
+    return (record.id, record.name, *record.aliases)
+
+
+def _setting(record: ModelRecord) -> Setting:
+    """Return the conditions a model was trained under."""
+    return (record.device, record.power_mode, record.runtime, record.precision)
+
+
+def _data_config(setting: Setting, models: Sequence[FittedModel]) -> DataConfig:
+    """Choose the rows measured under a model's conditions, and the energy of its rail."""
+    heads = [p.head for m in models for p in m.record.phases.values() if p.head is not None]
+    rails = [head.power_rail for head in heads if head.power_rail]
+    _, power_mode, runtime, precision = setting
+    return DataConfig(
+        power_mode=power_mode,
+        runtime=runtime,
+        precision=precision,
+        power_rail=rails[0] if rails else None,
+    )
+
+
+def _reading(group: Group) -> EvaluationReading:
+    """Describe what was read for some models."""
+    device, *conditions = group.setting
+    data = group.data
+    ids = [model.record.id for model in group.models]
+    mine = data.rows.filter(pl.col("device") == device, pl.col("model").is_in(ids))
+    return EvaluationReading(
+        device=device,
+        conditions=tuple(conditions),
+        read_rows=data.read_rows,
+        settings=data.rows.height,
+        compared=mine.height,
+        rejected_counts=data.rejected_counts,
+        in_sample=all(m.record.data_fingerprint == data.fingerprint for m in group.models),
+    )
+
+
+def _nothing(models: Sequence[FittedModel], rows: pl.DataFrame, paths: Sequence[Path]) -> DataError:
+    """Say that no row belongs to a model, and what the files hold instead."""
+    wanted = "; ".join(f"{model.record.id} on {model.record.device}" for model in models)
+    pairs = rows.select("model", "device").unique(maintain_order=True).iter_rows()
+    found = "; ".join(f"{model} on {device}" for model, device in pairs)
+    return DataError(
+        f"expected rows of {wanted} in {', '.join(map(str, paths))}, got rows of {found}"
+    )

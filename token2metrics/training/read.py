@@ -1,0 +1,91 @@
+"""Read the measurements of a training run, once for experiments that share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from token2metrics.columns import FILE
+from token2metrics.config import DataConfig, ExperimentConfig
+from token2metrics.data.bundled import bundled_paths
+from token2metrics.data.formats import FormatContext, model_resolver
+from token2metrics.processors.pipeline import PreparedData, prepare_measurements
+from token2metrics.training.choice import Choice
+from token2metrics.training.record import DataReading, FileReading
+
+UNNAMED_SERVER = "server"
+"""Device of server files where no experiment names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Measurements prepared for some experiments.
+
+    Attributes:
+        experiments: Those that share device and choice of measurements.
+        data: The prepared measurements.
+        reading: What was read.
+    """
+
+    experiments: tuple[ExperimentConfig, ...]
+    data: PreparedData
+    reading: DataReading
+
+
+def prepare_groups(choice: Choice) -> list[Prepared]:
+    """Prepare measurements once per device and choice of measurements.
+
+    Raises:
+        DataError: If a file cannot be read, or no row is left.
+    """
+    shared: dict[tuple[str, DataConfig], list[ExperimentConfig]] = {}
+    for experiment in choice.chosen:
+        shared.setdefault((experiment.edge.name, experiment.data), []).append(experiment)
+    resolve = model_resolver(dict(_names(choice.catalog)))
+    prepared = []
+    for (device, config), experiments in shared.items():
+        context = FormatContext(device, _server(experiments, choice.catalog), resolve)
+        paths = config.paths or bundled_paths()
+        data = prepare_measurements(paths, context, config)
+        files = _files(paths, data)
+        prepared.append(Prepared(tuple(experiments), data, _reading(device, files, data)))
+    return prepared
+
+
+def _names(catalog: Sequence[ExperimentConfig]) -> Iterable[tuple[str, str]]:
+    """Yield every known name of a model with its id."""
+    for experiment in catalog:
+        model = experiment.model
+        yield from ((name, model.id) for name in (model.id, model.name, *model.aliases))
+        if model.server_model is not None:
+            yield model.server_model, model.server_model
+
+
+def _server(experiments: Sequence[ExperimentConfig], catalog: Sequence[ExperimentConfig]) -> str:
+    """Return the device of server files: of these experiments, else of any."""
+    named = [other.server.name for other in (*experiments, *catalog) if other.server is not None]
+    return named[0] if named else UNNAMED_SERVER
+
+
+def _files(paths: Sequence[Path], data: PreparedData) -> tuple[FileReading, ...]:
+    """Count the rows of each file, and those not used."""
+    unused = dict(data.rejected.group_by(FILE).len().iter_rows())
+    return tuple(
+        FileReading(file=name, rows=data.read_by_file.get(name, 0), not_used=unused.get(name, 0))
+        for name in dict.fromkeys(map(str, paths))
+    )
+
+
+def _reading(device: str, files: tuple[FileReading, ...], data: PreparedData) -> DataReading:
+    """Describe what was read."""
+    return DataReading(
+        device=device,
+        files=files,
+        read_rows=data.read_rows,
+        settings=data.rows.height,
+        rejected_counts=data.rejected_counts,
+        energy_set_aside=data.energy_set_aside,
+        fingerprint=data.fingerprint,
+        sources=data.sources,
+    )
