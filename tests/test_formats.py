@@ -71,7 +71,8 @@ def test_the_bundled_measurements_are_clean() -> None:
     assert prepared.read_rows == EDGE_ROWS + SERVER_ROWS
     batch = to_measurements(prepared.rows, SERVER, ["llama-3-8b"])
     assert len(batch) == SERVER_ROWS
-    assert batch.in_prefill.all() and batch.in_decode.all()
+    assert batch.in_prefill.all()
+    assert batch.in_decode.all()
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "xlsx"])

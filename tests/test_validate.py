@@ -197,7 +197,8 @@ def test_idle_power_is_not_an_energy() -> None:
     """The latency of a row flagged as idle power stays, its energy goes."""
     seen = accepted({**GOOD, "quality_flags": "power_is_idle_only"}).row(0, named=True)
     assert seen["latency_s"] == 1.5
-    assert seen["energy_j"] is None and seen["energy_window_s"] is None
+    assert seen["energy_j"] is None
+    assert seen["energy_window_s"] is None
     assert seen["energy_set_aside"]
 
 
@@ -223,7 +224,7 @@ def test_a_million_duplicates_are_one_row() -> None:
 def test_nothing_left_is_an_error_with_the_top_reasons() -> None:
     """The most frequent reasons come first."""
     rows = [{**GOOD, "latency_s": "abc"}] * 3 + [{**GOOD, "phase": "x"}]
-    with pytest.raises(DataError, match="3 rows: expected latency_s.*; 1 rows: expected phase"):
+    with pytest.raises(DataError, match=r"3 rows: expected latency_s.*; 1 rows: expected phase"):
         prepare(table(*rows), EDGE, DataConfig())
 
 
