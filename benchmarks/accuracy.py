@@ -12,6 +12,7 @@ from typing import Annotated
 
 import numpy as np
 import polars as pl
+import torch
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -161,6 +162,7 @@ def main(
     """Run every accuracy protocol and print target, value and whether it holds."""
     if not (data / "edgereasoning").is_dir():
         raise typer.BadParameter(f"expected the folder edgereasoning in {data}")
+    torch.set_num_threads(1)
     console = Console()
     with Progress(console=Console(stderr=True), transient=True) as progress:
         rows = mmlu(data, QUICK_SEEDS if quick else SEEDS, progress)

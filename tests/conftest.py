@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests import profiles
 from token2metrics.cli.app import main
@@ -24,6 +25,12 @@ CANONICAL_HEADER = (
     "latency_s,energy_j,energy_window_s,power_rail,source"
 )
 ORIN = "jetson-agx-orin-64gb,maxn,vllm,bf16"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Keep torch to one thread, as the settings do: fits are small, and tests share the cores."""
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)

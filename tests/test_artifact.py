@@ -23,7 +23,7 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import FORMAT, MANIFEST_NAME, SCHEMA_VERSION
 from token2metrics.artifact.save import save_artifact
-from token2metrics.errors import ArtifactError, Token2MetricsError
+from token2metrics.errors import ArtifactError, ConfigurationError, Token2MetricsError
 from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
 from token2metrics.prediction.result import Prediction
 from token2metrics.vocabulary import CalibrationMethod, RegressionType
@@ -443,7 +443,7 @@ def test_a_crash_leaves_the_old_artifact_whole(
         rename(source, target)
 
     monkeypatch.setattr(os, "replace", crash)
-    with pytest.raises((Crash, ArtifactError)):
+    with pytest.raises((Crash, ConfigurationError)):
         save_artifact(artifact, fresh, earlier)
     monkeypatch.undo()
     assert predictions(artifact) == before
@@ -482,7 +482,7 @@ def test_an_unwritable_place_is_a_clear_error(tmp_path: Path) -> None:
     """A file where the directory should be."""
     place = tmp_path / "file"
     place.write_text("in the way")
-    with pytest.raises(ArtifactError, match="cannot write"):
+    with pytest.raises(ConfigurationError, match="cannot write"):
         save_artifact(place, models())
 
 

@@ -133,7 +133,6 @@ def test_one_row_far_too_slow_moves_nothing_else(family: RegressionType) -> None
     assert moved_by_an_outlier(family, GROSS) < UNMOVED[not FAMILIES[family].linear_in_weights]
 
 
-@pytest.mark.xfail(reason="the first reweighting of the exact fit follows fast rows", strict=False)
 @every_family
 @pytest.mark.parametrize("factor", [1 / GROSS, 1 / MILLI])
 def test_one_row_far_too_fast_moves_nothing_else(family: RegressionType, factor: float) -> None:

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.synthetic import (
-    EDGE,
     FEW,
     GRID,
     LARGE,
@@ -27,7 +26,6 @@ from tests.synthetic import (
     measured,
     on_server,
     prepared,
-    row,
     train,
 )
 from token2metrics.config import CalibrationMethod, RegressionConfig, RegressionType
@@ -43,14 +41,14 @@ from token2metrics.modeling.candidates import (
 from token2metrics.modeling.gather import gather, model_traffic
 from token2metrics.modeling.rows import FitRows, fit_rows
 from token2metrics.modeling.validation import HeldOut, Split, ValidationPlan, plan_validation
-from token2metrics.processors.batch import to_measurements
+from token2metrics.processors.batch import Measurements
 from token2metrics.vocabulary import FITTED_PHASES, Phase, SourceKind
 
 SIBLING = "sibling-model"
 
 phases = st.sampled_from(tuple(Phase))
 counts = st.sampled_from((0, 1, 16, 100))
-drawn_rows = st.lists(st.tuples(phases, counts, counts), min_size=1, max_size=20, unique=True)
+drawn_rows = st.lists(st.tuples(phases, counts, counts), min_size=1, max_size=20)
 regressions = st.builds(
     RegressionConfig,
     cross_validation_folds=st.integers(2, 6),
@@ -61,8 +59,20 @@ regressions = st.builds(
 
 def as_fit_rows(settings: list[tuple[Phase, int, int]]) -> FitRows:
     """Return rows of some phases and requests, each a second long."""
-    data = prepared([row(phase, (prompt, answer), 1.0) for phase, prompt, answer in settings])
-    rows = fit_rows(to_measurements(data.rows, EDGE, [MODEL]), {MODEL: model_traffic(experiment())})
+    names, prompts, answers = zip(*settings, strict=True)
+    ones = np.ones(len(settings))
+    measurements = Measurements(
+        model=(MODEL,) * len(settings),
+        in_prefill=np.array([name is not Phase.DECODE for name in names]),
+        in_decode=np.array([name is not Phase.PREFILL for name in names]),
+        input_tokens=np.array(prompts, dtype=np.float64),
+        output_tokens=np.array(answers, dtype=np.float64),
+        latency_s=ones,
+        energy_j=ones * np.nan,
+        energy_window_s=ones,
+        repeats=ones,
+    )
+    rows = fit_rows(measurements, {MODEL: model_traffic(experiment())})
     assert rows is not None
     return rows
 

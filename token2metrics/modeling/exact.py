@@ -23,6 +23,10 @@ Array = NDArray[np.float64]
 REWEIGHTINGS = 6
 ROBUST_MULTIPLE = 1.5
 MAD_TO_SIGMA = 1.4826
+SHARE_QUANTILE = 0.9
+"""Penalties are scaled by this quantile: a maximum would follow one row far too fast."""
+
+SETTLED = 1e-9
 SMALLEST_SCALE = 1e-4
 """Relative errors below this are noise of the clock: nothing is weighted down for them."""
 
@@ -65,6 +69,12 @@ def _thresholds(axis: Array, most: int) -> Array:
     return thinned
 
 
+def _share(relative: Array) -> float:
+    """Return how much of a latency one unit of a feature is, in all but the fastest rows."""
+    positive = relative[relative > 0]
+    return float(np.quantile(positive, SHARE_QUANTILE)) if len(positive) else 0.0
+
+
 def design(formulas: Mapping[Phase, PhaseFormula], rows: FitRows, latency_s: Array) -> Design:
     """Write the formulas' sums as a linear system.
 
@@ -82,10 +92,11 @@ def design(formulas: Mapping[Phase, PhaseFormula], rows: FitRows, latency_s: Arr
         regularity = formula.curve.regularity()
         for name, feature in formula.curve.basis(ALGEBRA, rows.workload).items():
             values = feature.expand(len(rows)).numpy() * present
-            largest = float((values / latency_s).max(initial=0.0)) or 1.0
             columns.append(Column(phase, name, is_step=False))
             features.append(values)
-            ridge.append(regularity.slopes * (largest if regularity.scaled else 1.0))
+            ridge.append(
+                regularity.slopes * (_share(values / latency_s) if regularity.scaled else 1.0)
+            )
         axis = formula.curve.step_axis(rows.workload)
         if axis is None:
             continue
@@ -95,17 +106,30 @@ def design(formulas: Mapping[Phase, PhaseFormula], rows: FitRows, latency_s: Arr
             values = (counts > edge) * present
             columns.append(Column(phase, str(number), is_step=True))
             features.append(values)
-            ridge.append(regularity.steps * float((values / latency_s).max(initial=0.0)))
+            ridge.append(regularity.steps * _share(values / latency_s))
     return Design(tuple(columns), np.stack(features, axis=1), np.array(ridge), edges)
 
 
-def robust_scale(relative: Array) -> float:
-    """Return the spread of relative errors that outliers do not move."""
-    return max(MAD_TO_SIGMA * float(np.median(np.abs(relative))), SMALLEST_SCALE)
+def symmetric_errors(ratio: Array) -> Array:
+    """Return errors of predicted over measured ratios, between -1 and 1.
+
+    ``(predicted - measured) / max(predicted, measured)``: a row a thousand times too fast is no
+    worse than one a thousand times too slow.
+    """
+    errors: Array = (ratio - 1.0) / np.maximum(ratio, 1.0)
+    return errors
+
+
+def robust_scale(errors: Array) -> float:
+    """Return the spread of errors that outliers do not move."""
+    return max(MAD_TO_SIGMA * float(np.median(np.abs(errors))), SMALLEST_SCALE)
 
 
 def solve(system: Design, latency_s: Array, mask: NDArray[np.bool_]) -> Array:
     """Return the unknowns that minimise robust relative errors over the masked rows.
+
+    Reweighting starts twice, from relative and from absolute errors: rows far too slow spoil the
+    second start, rows far too fast the first. The one that ends with the lower loss is kept.
 
     Args:
         system: The linear system of all rows.
@@ -118,23 +142,32 @@ def solve(system: Design, latency_s: Array, mask: NDArray[np.bool_]) -> Array:
     unknowns = len(system.columns)
     if not mask.any():
         return np.zeros(unknowns)
-    relative = system.features[mask] / latency_s[mask, None]
+    measured = latency_s[mask]
+    relative = system.features[mask] / measured[:, None]
     scale = relative.max(axis=0)
     scale[scale <= 0.0] = 1.0
-    scaled = relative / scale
-    penalised = system.ridge > 0
-    penalty = np.diag(system.ridge / scale)[penalised]
-    weights = np.ones(len(relative))
-    solution = np.zeros(unknowns)
+    penalty = np.diag(system.ridge / scale)[system.ridge > 0]
+    starts = (np.ones(len(measured)), np.square(measured / measured.max()))
+    solutions = [_reweighted(relative / scale, penalty, weights) for weights in starts]
+    losses = [np.abs(symmetric_errors(relative / scale @ one)).mean() for one in solutions]
+    unscaled: Array = solutions[int(np.argmin(losses))] / scale
+    return unscaled
+
+
+def _reweighted(relative: Array, penalty: Array, weights: Array) -> Array:
+    """Return robust non-negative least squares of ``relative @ unknowns = 1``."""
+    solution = np.zeros(relative.shape[1])
+    most = NNLS_ITERATIONS_PER_COLUMN * len(solution)
     for _ in range(REWEIGHTINGS):
         root = np.sqrt(weights)
-        matrix = np.vstack([scaled * root[:, None], penalty])
+        matrix = np.vstack([relative * root[:, None], penalty])
         right = np.concatenate([root, np.zeros(len(penalty))])
         previous = solution
-        solution, _ = nnls(matrix, right, maxiter=NNLS_ITERATIONS_PER_COLUMN * unknowns)
-        errors = scaled @ solution - 1.0
-        weights = 1.0 / np.sqrt(1.0 + (errors / (ROBUST_MULTIPLE * robust_scale(errors))) ** 2)
-        if np.allclose(solution, previous, rtol=1e-9, atol=0.0):
+        solution, _ = nnls(matrix, right, maxiter=most)
+        ratio = relative @ solution
+        errors = symmetric_errors(ratio)
+        tail = errors / (ROBUST_MULTIPLE * robust_scale(errors))
+        weights = np.maximum(ratio, 1.0) ** -2 / np.sqrt(1.0 + tail**2)
+        if np.allclose(solution, previous, rtol=SETTLED, atol=0.0):
             break
-    unscaled: Array = solution / scale
-    return unscaled
+    return solution
