@@ -28,10 +28,11 @@ from token2metrics.artifact.manifest import (
     PhaseRecord,
     TrafficRecord,
 )
-from token2metrics.config import MAX_DEGREE, MAX_HIDDEN
 from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import FAMILIES, Curve, CurveWeights, Parameter, build_curve
 from token2metrics.curves.curve import MAX_WEIGHT
+from token2metrics.curves.mlp import MAX_HIDDEN
+from token2metrics.curves.polynomial import MAX_DEGREE
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.vocabulary import (
     FITTED_PHASES,

@@ -394,6 +394,25 @@ def test_a_forged_phase_is_refused(artifact: Path, changes: dict[str, Any]) -> N
         load_artifact(artifact)
 
 
+@pytest.mark.parametrize(
+    ("group", "changes"),
+    [
+        ("traffic", {"weight_bytes": -1.0}),
+        ("traffic", {"layers": 1e300}),
+        ("hardware", {"idle_power_w": 1e5}),
+        ("hardware", {"idle_power_w": -1.0}),
+        ("hardware", {"power_limit_w": 0.0}),
+    ],
+)
+def test_a_forged_model_is_refused(artifact: Path, group: str, changes: dict[str, float]) -> None:
+    """A shape or a power under which a law could fail, though all digests fit."""
+    manifest = manifest_of(artifact)
+    forged = {**manifest["models"][0][group], **changes}
+    write_manifest(artifact, with_model(manifest, **{group: forged}))
+    with pytest.raises(ArtifactError, match=f"expected .*{next(iter(changes))}"):
+        load_artifact(artifact)
+
+
 def test_no_pickle_is_ever_loaded(artifact: Path, tmp_path: Path) -> None:
     """Code in place of numbers does not run, with or without fitting digests."""
     trace = tmp_path / "executed"

@@ -41,7 +41,7 @@ RECOVERED = 1e-5
 HELD_BY_PRIOR = 0.15
 """The same for corrections that a prior keeps near the identity when rows are few."""
 
-ONE_ROW = 0.25
+ONE_ROW = 0.02
 """The same with a single edge row."""
 
 GROSS = 10.0

@@ -45,7 +45,6 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import HardwareRecord, TrafficRecord
 from token2metrics.artifact.save import save_artifact
-from token2metrics.config import MAX_DEGREE, MAX_HIDDEN
 from token2metrics.cost import (
     PhaseFormula,
     PhaseWeights,
@@ -55,6 +54,8 @@ from token2metrics.cost import (
 )
 from token2metrics.curves import CurveWeights, Parameter, build_curve
 from token2metrics.curves.curve import MAX_WEIGHT
+from token2metrics.curves.mlp import MAX_HIDDEN
+from token2metrics.curves.polynomial import MAX_DEGREE
 from token2metrics.heads import MAX_RAMP_S, MIN_RAMP_S, UNLIMITED_POWER_W, PowerHead
 from token2metrics.modeling.parameters import SMALLEST_WEIGHT
 from token2metrics.modeling.torch_algebra import TorchAlgebra

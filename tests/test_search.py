@@ -106,6 +106,19 @@ def test_no_fit_is_judged_on_what_it_saw(
             assert not trained & settings_of(rows, held.rows)
 
 
+@given(answers=st.lists(counts, min_size=2, max_size=20), regression=regressions)
+def test_prefill_rows_of_one_prompt_stay_together(
+    answers: list[int], regression: RegressionConfig
+) -> None:
+    """Whatever the length of the answer that followed."""
+    rows = as_fit_rows([(Phase.PREFILL, prompt, a) for a in answers for prompt in (16, 100, 400)])
+    plan = plan_validation(rows, regression)
+    for split in every_split(plan):
+        held = set(rows.workload.input_tokens[split.outer.rows].tolist())
+        trained = set(rows.workload.input_tokens[plan.masks[split.outer.fit] > 0].tolist())
+        assert not held & trained
+
+
 @given(settings=drawn_rows, regression=regressions)
 def test_the_choice_never_sees_the_outer_held_out_rows(
     settings: list[tuple[Phase, int, int]], regression: RegressionConfig

@@ -9,7 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from token2metrics.architecture import Architecture
+from token2metrics.curves.mlp import MAX_HIDDEN
+from token2metrics.curves.polynomial import MAX_DEGREE
+from token2metrics.curves.roofline import MAX_NORM_ORDER
+from token2metrics.curves.tree import MAX_STEPS
 from token2metrics.errors import ConfigurationError
+from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.vocabulary import CalibrationMethod, RegressionType
 
 __all__ = [
@@ -24,9 +29,6 @@ __all__ = [
     "RegressionType",
 ]
 
-MAX_DEGREE = 4
-MAX_HIDDEN = 16
-MAX_STEPS = 4096
 MIN_FOLDS = 2
 DEFAULT_FOLDS = 5
 DEFAULT_TEST_SIZE = 0.2
@@ -78,7 +80,9 @@ class HardwareConfig(Section):
 
     name: Annotated[str, Field(min_length=1)]
     idle_power_w: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    power_limit_w: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    power_limit_w: (
+        Annotated[float, Field(gt=0, le=UNLIMITED_POWER_W, allow_inf_nan=False)] | None
+    ) = None
     purchase_price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     lifetime_years: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
 
@@ -136,7 +140,7 @@ class MlpHyperparameters(Section):
 class RooflineHyperparameters(Section):
     """Of the roofline family."""
 
-    norm_order: Annotated[float, Field(ge=1, le=16)] = 3.5
+    norm_order: Annotated[float, Field(ge=1, le=MAX_NORM_ORDER)] = 3.5
 
 
 HYPERPARAMETERS: dict[RegressionType, type[Section]] = {

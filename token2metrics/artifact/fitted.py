@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from token2metrics.algebra import FloatAlgebra, StepTable
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
 from token2metrics.calibration import build_calibration
 from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter, build_curve
-from token2metrics.errors import ArtifactError
-from token2metrics.heads import PowerHead
+from token2metrics.errors import ArtifactError, ConfigurationError
+from token2metrics.heads import UNLIMITED_POWER_W, PowerHead
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import ModelTraffic, workload_of
 
 Table = Mapping[str, tuple[float, ...]]
 """Named vectors of float64, as the weights file holds them."""
+
+MAX_TRAFFIC = 1e15
+"""No model asks for more FLOP or bytes per token."""
 
 STEP_EDGES = "step_edges"
 STEP_LEVELS = "step_levels"
@@ -87,13 +92,33 @@ def read_model(record: ModelRecord, tables: Table) -> FittedModel:
     """Rebuild a model and check that every weight keeps the laws.
 
     Raises:
-        ArtifactError: If a weight is missing or outside its lawful interval.
+        ArtifactError: If a weight, a shape, a power or a hyperparameter is missing or unlawful.
     """
-    formulas = {phase: formula_of(record, phase) for phase in record.phases}
+    _check_numbers(record)
+    try:
+        formulas = {phase: formula_of(record, phase) for phase in record.phases}
+    except ConfigurationError as error:
+        raise ArtifactError(f"model {record.key}: {error}; train again") from error
     weights = {
         phase: _phase_weights(record, phase, formulas[phase], tables) for phase in record.phases
     }
     return FittedModel(record, formulas, weights)
+
+
+def _check_numbers(record: ModelRecord) -> None:
+    """Check that shape and powers are such that every law can hold."""
+    shape = Parameter("traffic", 0.0, upper=MAX_TRAFFIC)
+    for name, value in msgspec.structs.asdict(record.traffic).items():
+        if not shape.allows(value):
+            raise ArtifactError(
+                f"expected {name} of {record.key} in 0..{MAX_TRAFFIC:g}, got {value!r}; train again"
+            )
+    idle_w, limit_w = record.hardware.idle_power_w, record.hardware.power_limit_w
+    if not 0.0 <= idle_w < limit_w <= UNLIMITED_POWER_W:
+        raise ArtifactError(
+            f"expected 0 <= idle_power_w < power_limit_w <= {UNLIMITED_POWER_W:g} for "
+            f"{record.key}, got {idle_w!r} and {limit_w!r}; train again"
+        )
 
 
 def _phase_weights(

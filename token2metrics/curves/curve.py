@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic
 
 from token2metrics.algebra import Algebra, StepTable, T
+from token2metrics.errors import ConfigurationError
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
@@ -85,6 +86,23 @@ class Curve(ABC):
 
     phase: Phase
     linear_in_weights: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Refuse hyperparameters outside the ranges in which the laws hold.
+
+        Raises:
+            ConfigurationError: If one is.
+        """
+        for name, (lowest, highest) in self.ranges().items():
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                raise ConfigurationError(
+                    f"expected {name} in {lowest:g}..{highest:g}, got {value!r}"
+                )
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the lawful range of each numeric hyperparameter."""
+        return {}
 
     @abstractmethod
     def basis(self, algebra: Algebra[T], workload: Workload[T]) -> dict[str, T]:

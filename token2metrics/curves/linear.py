@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from token2metrics.algebra import Algebra, T
-from token2metrics.curves.curve import Curve, Regularity, present
+from token2metrics.curves.curve import MAX_WEIGHT, Curve, Regularity, present
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
@@ -28,6 +28,10 @@ class LinearCurve(Curve):
     fit_intercept: bool = True
     normalize: bool = False
     l2: float = 0.0
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the lawful ranges."""
+        return {"l2": (0.0, MAX_WEIGHT)}
 
     def regularity(self) -> Regularity:
         """Return the configured penalty."""

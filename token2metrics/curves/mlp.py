@@ -16,6 +16,7 @@ LOG_TOKENS_SCALE = 10.0
 MAX_AMPLITUDE = 2.0
 """Bounds how far one hidden unit can bend the trend: by a factor of e to the 4."""
 
+MAX_HIDDEN = 16
 INITIAL_AMPLITUDE = 0.02
 INITIAL_SLOPE = 4.0
 
@@ -34,6 +35,10 @@ class MlpCurve(Curve):
 
     hidden: int = 4
     linear_in_weights: ClassVar[bool] = False
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the lawful ranges."""
+        return {"hidden": (1, MAX_HIDDEN)}
 
     def basis(self, algebra: Algebra[T], workload: Workload[T]) -> dict[str, T]:
         """Return the trend's features."""

@@ -9,6 +9,8 @@ from token2metrics.curves.curve import Curve, present
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
+MAX_DEGREE = 4
+
 
 def _whole_power(base: T, exponent: int) -> T:
     """Return ``base ** exponent`` by multiplication."""
@@ -34,6 +36,10 @@ class PolynomialCurve(Curve):
     degree: int = 2
     interactions: bool = True
     fit_intercept: bool = True
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the lawful ranges."""
+        return {"degree": (1, MAX_DEGREE)}
 
     def basis(self, algebra: Algebra[T], workload: Workload[T]) -> dict[str, T]:
         """Return the monomials by name, such as ``s2_i1`` for ``S^2 I``."""

@@ -16,6 +16,7 @@ from token2metrics.curves.curve import Curve, CurveWeights, present
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
+MAX_NORM_ORDER = 16.0
 SMALLEST_LATENCY_S = 1e-30
 
 TERM_OF_WEIGHT = {
@@ -44,6 +45,10 @@ class RooflineCurve(Curve):
 
     norm_order: float = 3.5
     linear_in_weights: ClassVar[bool] = False
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the lawful ranges."""
+        return {"norm_order": (1.0, MAX_NORM_ORDER)}
 
     def basis(self, algebra: Algebra[T], workload: Workload[T]) -> dict[str, T]:
         """Return FLOP, bytes and launches of the phase."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token2metrics.algebra import Algebra, T
-from token2metrics.curves.curve import Curve, CurveWeights, Regularity, present
+from token2metrics.curves.curve import MAX_WEIGHT, Curve, CurveWeights, Regularity, present
 from token2metrics.errors import ConfigurationError
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
+
+MAX_STEPS = 4096
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class TreeCurve(Curve):
 
     max_steps: int = 256
     shrinkage: float = 0.02
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the lawful ranges."""
+        return {"max_steps": (1, MAX_STEPS), "shrinkage": (0.0, MAX_WEIGHT)}
 
     def regularity(self) -> Regularity:
         """Return the penalty on the heights of the steps."""

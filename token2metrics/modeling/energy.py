@@ -70,7 +70,7 @@ def carry_head(
     """
     shares = np.array([model.weights[LOAD_SHARE] for model in metered])
     rates = np.array([model.bytes_per_s for model in metered])
-    scale = rates.max()
+    scale = rates.max() or 1.0
     matrix = np.stack([np.ones_like(rates), rates / scale], axis=1)
     base, slope = nnls(matrix / shares[:, None], np.ones_like(shares))[0]
     share = base + slope * bytes_per_s / scale

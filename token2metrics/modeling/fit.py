@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -42,14 +43,27 @@ def fit(problem: Problem) -> Fit:
     Args:
         problem: At least one side must have rows.
     """
-    start = with_load_shares(problem, with_gains(problem, exact_start(problem)))
-    fitted = start
-    if not problem.is_exact:
-        moved = problem.to_device()
-        few = min(ROUGH_ITERATIONS, problem.max_iterations)
-        rough = _optimise(moved, start.to(problem.torch_device), few)
-        fitted = _optimise(moved, rough, problem.max_iterations).to("cpu")
+    start = exact_start(problem)
+    if problem.source is not None and not problem.is_linear:
+        start = _settled_on_source(problem, start)
+    start = with_load_shares(problem, with_gains(problem, start))
+    fitted = start if problem.is_exact else _settle(problem, start)
     return with_mean_ratios(problem, fitted)
+
+
+def _settled_on_source(problem: Problem, start: Fit) -> Fit:
+    """Fit the source rows alone first: few edge rows could not tell a poor curve from a gain."""
+    alone = replace(problem, edge=None, masks=problem.masks[:1])
+    settled = _settle(alone, start.first())
+    return replace(start, values=settled.values.expand(len(start.values), -1).clone())
+
+
+def _settle(problem: Problem, start: Fit) -> Fit:
+    """Optimise in two stages, estimating the spread of the errors anew before each."""
+    moved = problem.to_device()
+    few = min(ROUGH_ITERATIONS, problem.max_iterations)
+    rough = _optimise(moved, start.to(problem.torch_device), few)
+    return _optimise(moved, rough, problem.max_iterations).to("cpu")
 
 
 def _optimise(problem: Problem, start: Fit, most: int) -> Fit:

@@ -59,10 +59,12 @@ class Problem:
     @property
     def is_exact(self) -> bool:
         """Whether the exact start is the solution: sums fitted on the edge rows alone."""
-        return self.method is CalibrationMethod.DIRECT and all(
-            formula.curve.linear_in_weights and formula.head is None
-            for formula in self.formulas.values()
-        )
+        return self.method is CalibrationMethod.DIRECT and self.is_linear and not self.has_heads
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether every curve is exactly the weighted sum of its features."""
+        return all(formula.curve.linear_in_weights for formula in self.formulas.values())
 
     @property
     def sides(self) -> list[Side]:
@@ -96,6 +98,13 @@ class Fit:
     steps: Mapping[Phase, StepTable[Tensor]]
     iterations: int = 0
     converged: bool = True
+
+    def first(self) -> Fit:
+        """Return the first problem of the batch alone."""
+        steps: dict[Phase, StepTable[Tensor]] = {
+            phase: StepTable(table.edges, table.levels[:1]) for phase, table in self.steps.items()
+        }
+        return replace(self, values=self.values[:1], steps=steps)
 
     def to(self, torch_device: str) -> Fit:
         """Return the fit with its tensors on a device."""

@@ -84,8 +84,11 @@ class FitRows:
 
     @property
     def settings(self) -> np.ndarray:
-        """Token settings, ``(rows, 2)``: what splits keep together."""
-        steps = self.workload.steps.numpy()
+        """Token settings, ``(rows, 2)``: what splits keep together.
+
+        A row of prefill alone is its prompt; the answer has no part in its latency.
+        """
+        steps = (self.workload.steps * self.includes[Phase.DECODE]).numpy()
         return np.stack([self.workload.input_tokens.numpy(), steps], axis=1)
 
 

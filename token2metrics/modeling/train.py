@@ -214,4 +214,5 @@ def _bytes_per_s(
 ) -> float:
     """Return the weight bytes per second of a decode step without context."""
     step = workload_of(FLOATS, 0.0, SECOND_TOKEN, traffic)
-    return traffic.weight_bytes / edge_latency_s(FLOATS, formula, step, weights)
+    latency_s = edge_latency_s(FLOATS, formula, step, weights)
+    return traffic.weight_bytes / latency_s if latency_s > 0 else 0.0
