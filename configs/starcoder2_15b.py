@@ -9,7 +9,7 @@ from token2metrics.config import (
     RegressionConfig,
     RegressionType,
 )
-from token2metrics.devices import JETSON_AGX_ORIN_64GB
+from token2metrics.devices import JETSON_AGX_ORIN_64GB, NVIDIA_A100
 
 MODEL_CONFIG = ModelConfig(
     id="starcoder2-15b",
@@ -41,6 +41,7 @@ CALIBRATION_CONFIG = CalibrationConfig(method=CalibrationMethod.AUTO)
 EXPERIMENT = ExperimentConfig(
     model=MODEL_CONFIG,
     edge=JETSON_AGX_ORIN_64GB,
+    server=NVIDIA_A100,
     regression=REGRESSION_CONFIG,
     calibration=CALIBRATION_CONFIG,
 )

@@ -98,21 +98,24 @@ def test_the_demo_trains_and_predicts(
     clean_place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The tour shows a training, a table of requests and one in full, and leaves nothing."""
-    demo.main(clean_place / "outputs")
+    demo.main()
     shown = capsys.readouterr().out
     for words in ("trained 1.5B, 7B, 14B", "TPOT", "time per output token (TPOT)"):
         assert words in shown
     assert list(clean_place.iterdir()) == []
 
 
-def test_the_demo_reports_errors(clean_place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The tour uses a familiar folder, and reports what is wrong with it in one line."""
+def test_the_demo_leaves_trained_models_alone(
+    clean_place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even where the settings point, and it reports what is wrong with them in one line."""
     (clean_place / "outputs").mkdir()
-    (clean_place / "outputs/manifest.json").write_text("{}")
+    monkeypatch.setenv("TOKEN2METRICS_THREADS", "none")
     with pytest.raises(SystemExit) as stop:
-        demo.main(clean_place / "outputs")
+        demo.main()
     assert stop.value.code == 2
-    assert "error: the artifact already in" in " ".join(capsys.readouterr().err.split())
+    assert capsys.readouterr().err.startswith("error: threads")
+    assert list((clean_place / "outputs").iterdir()) == []
 
 
 def test_progress_is_drawn_only_on_terminals(capsys: pytest.CaptureFixture[str]) -> None:

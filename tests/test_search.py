@@ -31,6 +31,7 @@ from tests.synthetic import (
 from token2metrics.config import CalibrationMethod, RegressionConfig, RegressionType
 from token2metrics.curves import FAMILIES
 from token2metrics.modeling.candidates import (
+    HALF_COUNTED_ERROR,
     TRANSFERRED,
     Candidate,
     Scored,
@@ -70,7 +71,6 @@ def as_fit_rows(settings: list[tuple[Phase, int, int]]) -> FitRows:
         latency_s=ones,
         energy_j=ones * np.nan,
         energy_window_s=ones,
-        repeats=ones,
     )
     rows = fit_rows(measurements, {MODEL: model_traffic(experiment())})
     assert rows is not None
@@ -170,18 +170,22 @@ def scored(family: RegressionType, errors: list[list[float]]) -> Scored:
 
 
 def test_the_least_held_out_error_wins() -> None:
-    """Errors on rows a fit was trained on do not count."""
+    """Errors on rows a fit was trained on do not count.
+
+    Nor may the nested errors choose by the rows they are of: without inner folds the most trusted
+    candidate stands in, here the first.
+    """
     plan = plan_of([[True, False], [False, True]])
     honest = scored(RegressionType.LINEAR, [[9.0, 9.0], [0.1, 9.0], [9.0, -0.1]])
     lucky = scored(RegressionType.TREE, [[0.0, 0.0], [0.2, 0.0], [0.0, 0.2]])
     choice = choose([lucky, honest], plan, np.array([True, True]))
     assert choice.candidate.family is RegressionType.LINEAR
-    assert choice.loss == pytest.approx(0.1)
-    assert choice.nested == pytest.approx(np.expm1([0.1, -0.1]))
+    assert choice.loss == pytest.approx(0.1 / (HALF_COUNTED_ERROR + 0.1))
+    assert choice.nested == pytest.approx(np.expm1([0.2, 0.2]))
 
 
 def test_one_outlier_does_not_decide() -> None:
-    """A held-out error counts up to a cap."""
+    """A held-out error counts up to a bound."""
     rows = 10
     plan = plan_of([[True] * rows])
     steady = scored(RegressionType.LINEAR, [[0.2] * rows] * 2)
@@ -235,12 +239,16 @@ def test_without_a_source_only_the_edge_rows_are_left() -> None:
     assert found == [Candidate(RegressionType.TREE, SourceKind.NONE, CalibrationMethod.DIRECT)]
 
 
-def test_without_edge_rows_a_source_is_taken_as_it_is() -> None:
-    """Or nothing is possible at all."""
-    chosen = experiment(RegressionConfig(type=RegressionType.LINEAR), CalibrationMethod.LOG_RATIO)
-    as_it_is = Candidate(RegressionType.LINEAR, SourceKind.SERVER, CalibrationMethod.MANUAL)
-    assert list_candidates(chosen, sources(SERVER_ROWS)) == [as_it_is]
-    assert list_candidates(chosen, sources(SIBLING_ROWS)) == []
+def test_without_edge_rows_only_the_device_itself_tells() -> None:
+    """A server's latencies are no prediction for the device, unless the user gives a factor."""
+    everything = sources(SERVER_ROWS + SIBLING_ROWS)
+    as_it_is = Candidate(RegressionType.ROOFLINE, SourceKind.SIBLINGS, CalibrationMethod.MANUAL)
+    by_hand = Candidate(RegressionType.LINEAR, SourceKind.SERVER, CalibrationMethod.MANUAL)
+    linear = RegressionConfig(type=RegressionType.LINEAR)
+    assert list_candidates(experiment(RegressionConfig()), everything) == [as_it_is]
+    assert list_candidates(experiment(linear), everything) == []
+    given = experiment(linear, CalibrationMethod.MANUAL, scale_factor=3.0)
+    assert list_candidates(given, everything) == [by_hand]
 
 
 def test_auto_chooses_what_made_the_rows() -> None:

@@ -41,6 +41,7 @@ from token2metrics.modeling.train import Trainer
 from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase, SourceKind
 
+SAME_BITS = 1e-12
 NOISE = 0.05
 CARRIED = 0.05
 """Largest relative error of a model predicted from the architectures of others."""
@@ -225,14 +226,47 @@ def test_an_unmeasured_model_follows_from_the_others() -> None:
     assert "no row of this model" in " ".join(prediction.notes)
 
 
-def test_an_unmeasured_model_takes_its_server_curve_as_it_is() -> None:
-    """Without a correction, and the record says so."""
+def test_server_latencies_are_never_served_as_those_of_the_device() -> None:
+    """Without edge rows a server curve takes a factor given by hand, and the record names it."""
     truth = Truth(RegressionType.LINEAR)
-    chosen = experiment(RegressionConfig(type=RegressionType.LINEAR), CalibrationMethod.LOG_RATIO)
-    result = train(on_server(measured(truth)), chosen)
-    assert worst_error(result.model, truth.latency_s) < 1e-5
-    assert "uncalibrated" in result.model.record.phases[Phase.DECODE].rests_on
-    assert len(result.warnings) == 1
+    linear = RegressionConfig(type=RegressionType.LINEAR)
+    with pytest.raises(DataError, match="nothing measured supports"):
+        train(on_server(measured(truth)), experiment(linear))
+    chosen = experiment(linear, CalibrationMethod.MANUAL, scale_factor=3.0)
+    model = train(on_server(measured(truth)), chosen).model
+    assert worst_error(model, lambda p, r: 3.0 * truth.latency_s(p, r)) < 1e-5
+    assert "times 3 as given" in model.record.phases[Phase.DECODE].rests_on
+
+
+def test_powers_do_not_move_exact_latencies() -> None:
+    """A penalty on the slopes holds in the final fit too, whatever energy was metered."""
+    truth = Truth(RegressionType.LINEAR)
+    rows = measured(truth)
+    metered = [{**one, "energy_j": 20.0 * one["latency_s"]} for one in rows]
+    penalised = RegressionConfig(
+        type=RegressionType.LINEAR, hyperparameters={"l2": 10.0, "normalize": True}
+    )
+    plain, with_power = (
+        train(some, experiment(penalised, CalibrationMethod.DIRECT)).model
+        for some in (rows, metered)
+    )
+    free = train(rows, experiment(RegressionConfig(type=RegressionType.LINEAR))).model
+    for one, other, unpenalised in zip(*map(latencies_s, (with_power, plain, free)), strict=True):
+        assert one == pytest.approx(other, rel=SAME_BITS)
+        assert one != pytest.approx(unpenalised, rel=NOISE)
+
+
+def test_held_out_energies_are_reported() -> None:
+    """Next to what the head rests on; a power the device cannot draw is warned of."""
+    rows = measured(Truth(RegressionType.LINEAR))
+    metered = [{**one, "energy_j": 20.0 * one["latency_s"]} for one in rows]
+    result = train(metered, experiment(RegressionConfig(type=RegressionType.LINEAR)))
+    head = result.model.record.phases[Phase.DECODE].head
+    assert head is not None
+    assert head.errors[0].mape_percent < 5.0
+    impossible = [{**one, "energy_j": 5_000.0 * one["latency_s"]} for one in rows]
+    warned = train(impossible, experiment(RegressionConfig(type=RegressionType.LINEAR)))
+    assert any("median metered power" in warning for warning in warned.warnings)
 
 
 def test_a_measured_model_names_its_rows() -> None:

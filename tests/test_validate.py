@@ -70,26 +70,6 @@ BAD: tuple[tuple[dict[str, str | None], str], ...] = (
         {"output_tokens": "1", "latency_s": "0"},
         "a decode of one output token takes no step, so there is nothing to learn from",
     ),
-    ({"energy_j": "0"}, "expected energy_j to be above 0, got '0'"),
-    ({"energy_j": "-1"}, "expected energy_j to be above 0, got '-1'"),
-    ({"energy_j": "nan"}, "expected energy_j to be finite, got 'nan'"),
-    ({"energy_window_s": "0"}, "expected energy_window_s to be above 0, got '0'"),
-    (
-        {"energy_window_s": "1.3"},
-        "expected energy_window_s to be as long as latency_s, got '1.3'; "
-        "a window cannot be shorter than the work",
-    ),
-    (
-        {"energy_j": "40000", "energy_window_s": None},
-        "expected a mean power between 0.001 and 20000 W, got '26666.666666666668'; "
-        "is energy_j in joules, and the time in seconds?",
-    ),
-    (
-        {"energy_j": "0.0008", "energy_window_s": None},
-        "expected a mean power between 0.001 and 20000 W, got '0.0005333333333333334'; "
-        "is energy_j in joules, and the time in seconds?",
-    ),
-    ({"energy_j": None, "power_w": "-5"}, "expected power_w to be above 0, got '-5'"),
     ({"parallel": "0"}, "expected parallel to be at least 1, got '0'"),
     ({"parallel": "1.5"}, "expected parallel to be a whole number, got '1.5'"),
     ({"repeats": "0"}, "expected repeats to be at least 1, got '0'"),
@@ -105,6 +85,21 @@ BAD: tuple[tuple[dict[str, str | None], str], ...] = (
         "are prefill and decode in milliseconds, and inference_time in seconds?",
     ),
 )
+
+
+BAD_ENERGY: tuple[tuple[dict[str, str | None], str], ...] = (
+    ({"energy_j": "0"}, "energy_j is not above 0"),
+    ({"energy_j": "-1"}, "energy_j is not above 0"),
+    ({"energy_j": "nan"}, "energy_j is not finite"),
+    ({"energy_j": "much"}, "energy_j is not a number"),
+    ({"energy_window_s": "0"}, "energy_window_s is not above 0"),
+    ({"energy_window_s": "1.3"}, "energy_window_s is not as long as latency_s"),
+    ({"energy_j": "40000", "energy_window_s": None}, "implausible mean power"),
+    ({"energy_j": "0.0008", "energy_window_s": None}, "implausible mean power"),
+    ({"energy_j": None, "power_w": "-5"}, "power_w is not above 0"),
+    ({"quality_flags": "power_is_idle_only"}, "the meter saw idle power only"),
+)
+"""Changes that spoil the energy of a row, and the reason its energy is not used."""
 
 
 def table(*rows: Mapping[str, str | None]) -> pl.LazyFrame:
@@ -126,6 +121,15 @@ def test_a_bad_row_is_rejected_alone(change: dict[str, str | None], reason: str)
     rejected = validated.rejected.collect()
     assert rejected.select("reason", "file", "row").rows() == [(reason, "a.csv", 2)]
     assert validated.accepted.collect().get_column("row").to_list() == [1, 3]
+
+
+@pytest.mark.parametrize(("change", "reason"), BAD_ENERGY)
+def test_a_bad_energy_costs_no_latency(change: dict[str, str | None], reason: str) -> None:
+    """The row stays without its energy, which is counted by its reason."""
+    data = prepare(table({**GOOD, **change}), EDGE, DataConfig())
+    assert data.rows.get_column("latency_s").to_list() == [1.5]
+    assert data.rows.get_column("energy_j").to_list() == [None]
+    assert data.energy_set_aside == {reason: 1}
 
 
 @settings(deadline=None)
@@ -199,7 +203,7 @@ def test_idle_power_is_not_an_energy() -> None:
     assert seen["latency_s"] == 1.5
     assert seen["energy_j"] is None
     assert seen["energy_window_s"] is None
-    assert seen["energy_set_aside"]
+    assert seen["energy_set_aside"] == "the meter saw idle power only"
 
 
 def test_equal_rows_of_other_sources_are_repeats() -> None:

@@ -1,7 +1,7 @@
 """Carry a source curve to the edge device: one class per form of the correction.
 
-Every calibration is a rising function of the source's terms that maps zero to zero before the
-phase has work, so the laws of the curve hold after it too. Each starts at the identity.
+Every calibration is a rising function of the source's terms, and leaves a decode without steps at
+zero, so the laws of the curve hold after it too. Each starts at the identity.
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ def build_calibration(
     """Build the correction a method fits.
 
     ``SIMPLE_SCALING``, ``LOG_RATIO`` and ``MANUAL`` share the form and differ in how the gain
-    is found: as the mean ratio, as the mean logarithm of the ratio, or by the user.
+    is found: as the mean ratio, by robust least squares on the logarithm of the ratio, or by the
+    user.
 
     Raises:
         ConfigurationError: If the method is ``auto``, which names no form.

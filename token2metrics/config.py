@@ -106,9 +106,8 @@ class LinearHyperparameters(Section):
 
     Attributes:
         fit_intercept: Whether there is a constant per phase.
-        normalize: Whether ``l2`` penalises slopes in units of their feature's mean, rather than
-            per token.
-        l2: Ridge penalty on the slopes.
+        normalize: Whether ``l2`` counts slopes in shares of the latency rather than per token.
+        l2: Ridge penalty on the weights of exact fits, those of the ``direct`` calibration.
     """
 
     fit_intercept: bool = True

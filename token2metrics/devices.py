@@ -12,5 +12,5 @@ JETSON_AGX_ORIN_64GB = HardwareConfig(
 """NVIDIA's module reaches 60 W in MAXN; the developer kit's list price in US dollars; idle
 power as EdgeReasoning (arXiv:2511.01866) measured it between requests."""
 
-NVIDIA_A100 = HardwareConfig(name="nvidia-a100", idle_power_w=50.0, power_limit_w=400.0)
-"""The SXM board's limit and a typical idle draw."""
+NVIDIA_A100 = HardwareConfig(name="nvidia-a100", power_limit_w=400.0)
+"""The limit is that of the SXM board."""

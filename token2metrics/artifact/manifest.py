@@ -56,11 +56,13 @@ class HeadRecord(Record, frozen=True):
         power_rail: Rail the energy belongs to.
         rows: Edge rows with energy; 0 when carried over from other models.
         rests_on: What it was fitted on, in words.
+        errors: Held-out errors of the metered energy.
     """
 
     power_rail: str | None
     rows: int
     rests_on: str
+    errors: tuple[ErrorSummary, ...] = ()
 
 
 class PhaseRecord(Record, frozen=True):

@@ -14,25 +14,16 @@ from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.predictions import show_request, show_requests
 from token2metrics.report.training import show_training
 
-FAMILIAR_OUTPUT = Path("outputs")
 MODELS = ("1.5B", "7B", "14B")
 INPUT_TOKENS = (256, 1024)
 OUTPUT_TOKENS = (128, 512)
 
 
-def main(output: Path = FAMILIAR_OUTPUT) -> None:
-    """Train three models and predict requests of several lengths.
-
-    Args:
-        output: Where the models go if it exists; otherwise they vanish with the tour.
-    """
+def main() -> None:
+    """Train three models into a temporary folder and predict requests of several lengths."""
     session = open_session(verbose=False)
-    with reporting_errors(session.errors):
-        if output.is_dir():
-            _tour(session, output)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            _tour(session, Path(folder))
+    with reporting_errors(session.errors), tempfile.TemporaryDirectory() as folder:
+        _tour(session, Path(folder))
 
 
 def _tour(session: Session, directory: Path) -> None:

@@ -27,7 +27,8 @@ class Parameter:
         lower: Smallest lawful value.
         upper: Largest lawful value.
         spread: How far rows may easily move it from its initial value: standard deviation of
-            its prior, on a logarithmic scale for non-negative weights; None for no prior.
+            its prior, in the free numbers of the fit (logarithms of non-negative weights, logits of
+            bounded ones); None for no prior.
     """
 
     name: str
@@ -48,8 +49,7 @@ class Regularity:
     Attributes:
         slopes: Penalty on the weights of the basis.
         steps: Penalty on the heights of learned steps.
-        scaled: Whether slopes count in units of their feature's largest relative share, rather
-            than per token.
+        scaled: Whether slopes count in shares of the latency, rather than per token.
         most_steps: Most thresholds a staircase may have.
     """
 

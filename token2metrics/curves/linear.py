@@ -21,8 +21,8 @@ class LinearCurve(Curve):
 
     Attributes:
         fit_intercept: Whether there is an intercept.
-        normalize: Whether ``l2`` counts slopes in units of their feature rather than per token.
-        l2: Ridge penalty on the slopes.
+        normalize: Whether ``l2`` counts slopes in shares of the latency rather than per token.
+        l2: Ridge penalty on the weights of exact fits.
     """
 
     fit_intercept: bool = True

@@ -23,8 +23,8 @@ from token2metrics.vocabulary import (
     SourceKind,
 )
 
-LARGEST_COUNTED_ERROR = 0.5
-"""A held-out row counts by at most this logarithmic error, so that no outlier decides."""
+HALF_COUNTED_ERROR = 0.5
+"""A held-out row this far off, as a logarithm, counts half of what a hopeless one does."""
 
 TRANSFERRED = tuple(
     method
@@ -66,17 +66,21 @@ class Sources:
     Attributes:
         edge: Rows of the model on the device; None where there are none.
         others: Rows of each source that has any.
+        server_model: Model of the server rows.
     """
 
     edge: FitRows | None
     others: Mapping[SourceKind, FitRows] = field(default_factory=dict)
+    server_model: str | None = None
 
 
 def list_candidates(experiment: ExperimentConfig, sources: Sources) -> list[Candidate]:
     """List every candidate the configuration allows and the rows support.
 
-    Without edge rows a source curve can only be taken as it is. A method that needs a source
-    where there is none falls back to the edge rows alone.
+    Without edge rows the device's other models are taken as they are; a server's curve says
+    nothing of the device without a factor. A factor given by hand applies to the server curve
+    where there is one. A method that needs a source where there is none falls back to the edge
+    rows alone.
     """
     chosen = experiment.regression.type
     families = list(FAMILIES) if chosen is RegressionType.AUTO else [chosen]
@@ -97,8 +101,11 @@ def _of_family(
         if kind is SourceKind.SERVER or family is RegressionType.ROOFLINE
     ]
     direct = Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT)
+    if method is CalibrationMethod.MANUAL and usable:
+        return [Candidate(family, usable[0], method)]
     if sources.edge is None:
-        return [Candidate(family, kind, CalibrationMethod.MANUAL) for kind in usable]
+        own_device = [kind for kind in usable if kind is SourceKind.SIBLINGS]
+        return [Candidate(family, kind, CalibrationMethod.MANUAL) for kind in own_device]
     if method is CalibrationMethod.AUTO:
         carried = [Candidate(family, kind, m) for kind in usable for m in TRANSFERRED]
         return [direct, *carried]
@@ -153,12 +160,16 @@ class Scored:
     errors: Errors
 
     def loss(self, held: Sequence[HeldOut], rows: NDArray[np.bool_]) -> float:
-        """Return the mean capped error over held-out rows of a kind; infinite without any."""
-        errors = [np.abs(self.errors[part.fit, part.rows & rows]) for part in held]
-        together = np.concatenate(errors) if errors else np.array([])
-        if not len(together):
+        """Return the mean bounded error over held-out rows of a kind; infinite without any."""
+        errors = np.abs(self.held_out(held, rows))
+        if not len(errors):
             return float("inf")
-        return float(np.minimum(together, LARGEST_COUNTED_ERROR).mean())
+        return float((errors / (HALF_COUNTED_ERROR + errors)).mean())
+
+    def held_out(self, held: Sequence[HeldOut], rows: NDArray[np.bool_]) -> Errors:
+        """Return the logarithmic errors on held-out rows of a kind."""
+        errors = [self.errors[part.fit, part.rows & rows] for part in held]
+        return np.concatenate(errors) if errors else np.array([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +220,7 @@ def choose(scored: Sequence[Scored], plan: ValidationPlan, judged: NDArray[np.bo
 
 def _nested_errors(scored: Sequence[Scored], split: Split, judged: NDArray[np.bool_]) -> Errors:
     """Return the relative errors on held-out rows of what the training part alone chooses."""
-    winner = _best(scored, split.inner or [split.outer], judged)
+    winner = _best(scored, split.inner, judged)
     errors = winner.errors[split.outer.fit, split.outer.rows & judged]
     relative: Errors = np.expm1(errors)
     return relative

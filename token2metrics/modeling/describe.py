@@ -22,13 +22,14 @@ from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.modeling.candidates import Candidate, Choice, Sources
 from token2metrics.modeling.rows import FitRows
 from token2metrics.modeling.search import Fitted
-from token2metrics.vocabulary import Phase, SourceKind
+from token2metrics.vocabulary import CalibrationMethod, Phase, SourceKind
 from token2metrics.workload import ModelTraffic
 
 NINETY = 90
 PERCENT = 100.0
 NESTED_PROTOCOL = "nested cross-validation"
 TEST_PROTOCOL = "held-out test settings"
+ENERGY_PROTOCOL = "cross-validation of the energy over its window"
 
 
 def summarise(protocol: str, relative: NDArray[np.float64]) -> ErrorSummary:
@@ -95,7 +96,7 @@ def describe_phase(
         iterations=fitted.fit.iterations,
         converged=fitted.fit.converged,
         step_count=len(steps.edges) if steps is not None else 0,
-        head=_measured_head(experiment, edge, phase, rail) if formula.head else None,
+        head=_measured_head(experiment, edge, phase, rail, fitted) if formula.head else None,
     )
 
 
@@ -105,33 +106,42 @@ def _rows_of(rows: FitRows | None, phase: Phase) -> int:
 
 
 def _measured_head(
-    experiment: ExperimentConfig, edge: FitRows | None, phase: Phase, rail: str | None
+    experiment: ExperimentConfig,
+    edge: FitRows | None,
+    phase: Phase,
+    rail: str | None,
+    fitted: Fitted,
 ) -> HeadRecord:
     """Describe a power head fitted on measured energy."""
     metered = 0
     if edge is not None:
         metered = int((~edge.energy_j.isnan() & (edge.includes[phase] > 0)).sum())
     words = f"{metered} metered rows on {experiment.edge.name}, rail {rail or 'unnamed'}"
-    return HeadRecord(power_rail=rail, rows=metered, rests_on=words)
+    errors = fitted.energy_errors.get(phase, np.array([]))
+    summaries = (summarise(ENERGY_PROTOCOL, errors),) if len(errors) else ()
+    return HeadRecord(power_rail=rail, rows=metered, rests_on=words, errors=summaries)
 
 
 def _rests_on(
     experiment: ExperimentConfig, sources: Sources, candidate: Candidate, phase: Phase
 ) -> str:
     """Say in words which measurements a phase rests on."""
-    device = experiment.edge.name
+    device, model = experiment.edge.name, experiment.model.id
     own = _rows_of(sources.edge, phase)
-    measured = f"{own} rows of {experiment.model.id} on {device}" if own else ""
+    measured = f"{own} rows of {model} on {device}" if own else ""
     if candidate.source is SourceKind.NONE:
         return measured
     count = _rows_of(sources.others[candidate.source], phase)
+    base = f"{count} rows of other models on {device}, through the architecture"
     if candidate.source is SourceKind.SERVER and experiment.server is not None:
-        base = f"{count} rows of {experiment.model.server_model} on {experiment.server.name}"
-    else:
-        base = f"{count} rows of other models on {device}, through the architecture"
+        base = f"{count} rows of {sources.server_model} on {experiment.server.name}"
+    if experiment.calibration.method is CalibrationMethod.MANUAL:
+        return f"{base}, times {experiment.calibration.scale_factor:g} as given"
     if own:
         return f"{base}, calibrated ({candidate.method}) on {measured}"
-    return f"{base}, uncalibrated: no row of {experiment.model.id} was measured"
+    if sources.edge is not None:
+        return f"{base}; no row of this phase was measured for {model}"
+    return f"{base}, uncalibrated: no row of {model} was measured"
 
 
 def _hull(edge: FitRows | None, phase: Phase) -> Hull | None:

@@ -47,6 +47,21 @@ def measured_heads(rows: FitRows | None, hardware: HardwareConfig) -> dict[Phase
     }
 
 
+def head_warnings(rows: FitRows | None, hardware: HardwareConfig) -> tuple[str, ...]:
+    """Say when the metered power lies outside what the device is configured to draw."""
+    if rows is None or bool(rows.energy_j.isnan().all()):
+        return ()
+    head = build_head(hardware)
+    power_w = float((rows.energy_j / rows.window_s).nanmedian())
+    if head.idle_power_w < power_w < head.power_limit_w:
+        return ()
+    return (
+        f"the median metered power, {power_w:.3g} W, is not between idle_power_w "
+        f"{head.idle_power_w:g} and power_limit_w {head.power_limit_w:g} of {hardware.name}; "
+        "predicted power stays within them: correct the configuration or the units",
+    )
+
+
 def initial_load_share(rows: FitRows, phase: Phase, head: PowerHead) -> float:
     """Return the share of the power range that the median metered row draws."""
     chosen = ~rows.energy_j.isnan() & (rows.includes[phase] > 0)

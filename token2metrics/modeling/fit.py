@@ -47,7 +47,8 @@ def fit(problem: Problem) -> Fit:
     if problem.source is not None and not problem.is_linear:
         start = _settled_on_source(problem, start)
     start = with_load_shares(problem, with_gains(problem, start))
-    fitted = start if problem.is_exact else _settle(problem, start)
+    done = problem.is_exact and not problem.has_heads
+    fitted = start if done else _settle(problem, start)
     return with_mean_ratios(problem, fitted)
 
 
@@ -123,9 +124,11 @@ def _scales_and_importance(problem: Problem, start: Fit) -> tuple[Tensor, Tensor
         scales.append(torch.full_like(known, ENERGY_SCALE))
         importance.append(known / known.sum(dim=1, keepdim=True).clamp_min(1.0))
     spreads = torch.tensor(
-        [slot.parameter.spread or math.inf for slot in start.slots], device=rows.device
+        [slot.parameter.spread or math.inf for slot in start.slots],
+        dtype=rows.dtype,
+        device=rows.device,
     )
-    scales.append(spreads.to(rows.dtype).expand(len(rows), -1))
+    scales.append(spreads.expand(len(rows), -1))
     importance.append((1.0 / rows).expand(-1, len(spreads)))
     return torch.cat(scales, dim=1), torch.cat(importance, dim=1)
 
@@ -133,9 +136,12 @@ def _scales_and_importance(problem: Problem, start: Fit) -> tuple[Tensor, Tensor
 def _is_held(problem: Problem, slot: Slot) -> bool:
     """Return whether a weight keeps its start.
 
-    That holds for the user's gain, and for calibrations of a phase no edge row measures.
+    That holds for exact latencies, which powers must not move, for the user's gain, and for
+    calibrations of a phase no edge row measures.
     """
-    if slot.part is not Part.CALIBRATION:
+    if slot.part is Part.CURVE:
+        return problem.is_exact
+    if slot.part is Part.HEAD:
         return False
     if problem.method is CalibrationMethod.MANUAL or problem.edge is None:
         return True

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
+import polars as pl
+
+from token2metrics.architecture import BYTES_PER_WEIGHT
+from token2metrics.columns import UNSTATED
 from token2metrics.config import ExperimentConfig
 from token2metrics.modeling.candidates import Sources
 from token2metrics.modeling.rows import FitRows, fit_rows, traffic_of
@@ -12,10 +17,38 @@ from token2metrics.processors.pipeline import PreparedData
 from token2metrics.vocabulary import SourceKind
 from token2metrics.workload import ModelTraffic
 
+logger = logging.getLogger(__name__)
 
-def model_traffic(experiment: ExperimentConfig) -> ModelTraffic[float]:
-    """Return the arithmetic and memory traffic of an experiment's model."""
-    return traffic_of(experiment.model.architecture, experiment.model.precision)
+
+def model_traffic(
+    experiment: ExperimentConfig, precision: str | None = None
+) -> ModelTraffic[float]:
+    """Return the arithmetic and memory traffic of an experiment's model.
+
+    Args:
+        experiment: The experiment.
+        precision: Precision of the weights as measured; None for the configured one.
+    """
+    return traffic_of(experiment.model.architecture, precision or experiment.model.precision)
+
+
+def measured_precision(data: PreparedData, device: str, model: str) -> str | None:
+    """Return the known precision a model was measured at on a device; None without one."""
+    rows = data.rows.filter(pl.col("device") == device, pl.col("model") == model)
+    stated = rows.get_column("precision").unique().sort().to_list()
+    for precision in stated:
+        if precision in BYTES_PER_WEIGHT:
+            return str(precision)
+        if precision != UNSTATED:
+            logger.warning(
+                "%s on %s: the bytes per weight of precision %r are not known (known: %s); those "
+                "of its experiment file are used",
+                model,
+                device,
+                precision,
+                ", ".join(BYTES_PER_WEIGHT),
+            )
+    return None
 
 
 def gather(
@@ -29,17 +62,35 @@ def gather(
         experiment: The model and device to be fitted.
     """
     model, device = experiment.model, experiment.edge.name
-    traffic = {other.model.id: model_traffic(other) for other in catalog}
-    traffic[model.id] = model_traffic(experiment)
+    siblings = {other.model.id: other for other in catalog if other.model.id != model.id}
+    shapes = {
+        name: model_traffic(other, measured_precision(data, device, name))
+        for name, other in {**siblings, model.id: experiment}.items()
+    }
+    server_model = _server_model(data, experiment)
     others: dict[SourceKind, FitRows | None] = {}
-    if model.server_model is not None and experiment.server is not None:
+    if server_model is not None and experiment.server is not None:
+        server = experiment.server.name
+        precision = measured_precision(data, server, server_model)
         others[SourceKind.SERVER] = fit_rows(
-            to_measurements(data.rows, experiment.server.name, [model.server_model]),
-            {model.server_model: traffic[model.id]},
+            to_measurements(data.rows, server, [server_model]),
+            {server_model: model_traffic(experiment, precision)},
         )
-    siblings = [name for name in traffic if name != model.id]
-    others[SourceKind.SIBLINGS] = fit_rows(to_measurements(data.rows, device, siblings), traffic)
-    return Sources(
-        edge=fit_rows(to_measurements(data.rows, device, [model.id]), traffic),
-        others={kind: rows for kind, rows in others.items() if rows is not None},
+    others[SourceKind.SIBLINGS] = fit_rows(
+        to_measurements(data.rows, device, list(siblings)), shapes
     )
+    return Sources(
+        edge=fit_rows(to_measurements(data.rows, device, [model.id]), shapes),
+        others={kind: rows for kind, rows in others.items() if rows is not None},
+        server_model=server_model,
+    )
+
+
+def _server_model(data: PreparedData, experiment: ExperimentConfig) -> str | None:
+    """Return which model's server rows serve: the model's own, else its counterpart's."""
+    if experiment.server is None:
+        return None
+    on_server = data.rows.filter(pl.col("device") == experiment.server.name)
+    measured = set(on_server.get_column("model"))
+    wanted = (experiment.model.id, experiment.model.server_model)
+    return next((name for name in wanted if name is not None and name in measured), None)

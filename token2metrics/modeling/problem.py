@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from token2metrics.algebra import StepTable
@@ -29,6 +28,7 @@ class Problem:
         scale_factor: Gain of the manual method.
         max_iterations: Most optimiser iterations.
         torch_device: Where the optimiser runs.
+        shares_device: Whether the source was measured on the edge device itself.
     """
 
     formulas: Mapping[Phase, PhaseFormula]
@@ -39,6 +39,7 @@ class Problem:
     scale_factor: float
     max_iterations: int
     torch_device: str = "cpu"
+    shares_device: bool = False
 
     @property
     def has_heads(self) -> bool:
@@ -58,8 +59,8 @@ class Problem:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the exact start is the solution: sums fitted on the edge rows alone."""
-        return self.method is CalibrationMethod.DIRECT and self.is_linear and not self.has_heads
+        """Whether the exact start already has the latencies: sums fitted on edge rows alone."""
+        return self.method is CalibrationMethod.DIRECT and self.is_linear
 
     @property
     def is_linear(self) -> bool:
@@ -74,7 +75,7 @@ class Problem:
         """
         sides = []
         if self.source is not None:
-            everything = torch.ones(len(self.masks), len(self.source), dtype=torch.float64)
+            everything = self.masks.new_ones(len(self.masks), len(self.source))
             sides.append(Side(self.source, everything, on_edge=False))
         if self.edge is not None and self.method is not CalibrationMethod.MANUAL:
             sides.append(Side(self.edge, self.masks, on_edge=True))

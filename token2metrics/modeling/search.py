@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from token2metrics.cost import PhaseFormula
 from token2metrics.modeling.candidates import (
     Candidate,
     Choice,
+    Errors,
     Scored,
     Sources,
     build_formulas,
@@ -22,10 +23,10 @@ from token2metrics.modeling.candidates import (
 )
 from token2metrics.modeling.energy import measured_heads
 from token2metrics.modeling.fit import fit
-from token2metrics.modeling.objective import log_errors
+from token2metrics.modeling.objective import energy_errors, log_errors
 from token2metrics.modeling.problem import Fit, Problem
 from token2metrics.modeling.rows import FitRows
-from token2metrics.modeling.validation import plan_validation
+from token2metrics.modeling.validation import HeldOut, plan_validation
 from token2metrics.vocabulary import FITTED_PHASES, CalibrationMethod, Phase, SourceKind
 
 SEARCH_ITERATIONS = 22
@@ -43,7 +44,7 @@ class CandidateReport:
     Attributes:
         phase: The phase judged.
         candidate: Family, calibration and source in words.
-        cv_percent: Mean capped cross-validated error in percent; None when not validated.
+        cv_percent: Cross-validated MAPE; None when not validated.
         chosen: Whether it won.
     """
 
@@ -55,10 +56,17 @@ class CandidateReport:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A candidate's fit with the formulas its weights belong to."""
+    """A candidate's fit with the formulas its weights belong to.
+
+    Attributes:
+        formulas: Formula of each phase.
+        fit: The weights.
+        energy_errors: Signed relative errors of held-out energies, by phase.
+    """
 
     formulas: Mapping[Phase, PhaseFormula]
     fit: Fit
+    energy_errors: Mapping[Phase, Errors] = field(default_factory=dict)
 
 
 def any_rows(sources: Sources) -> FitRows:
@@ -109,14 +117,36 @@ class Search:
         most = min(SEARCH_ITERATIONS, self.experiment.regression.max_iterations)
         return Fitted(formulas, fit(self._problem(candidate, formulas, masks, most)))
 
-    def fit_finally(self, candidate: Candidate) -> Fitted:
-        """Fit a candidate on all rows, power heads included, until it converges."""
+    def fit_finally(self, candidate: Candidate, held: Sequence[HeldOut] = ()) -> Fitted:
+        """Fit a candidate on all rows, power heads included, until it converges.
+
+        Args:
+            candidate: What to fit.
+            held: Held-out rows, to judge the heads on; each takes another fit of the batch.
+        """
         edge = self.sources.edge
         heads = measured_heads(edge, self.experiment.edge)
         formulas = build_formulas(candidate, self.experiment, any_rows(self.sources), heads)
-        masks = torch.ones(1, 1 if edge is None else len(edge), dtype=torch.float64)
+        judged = held if heads else ()
+        trained = [np.ones(1 if edge is None else len(edge), dtype=bool)]
+        trained += [~part.rows for part in judged]
+        masks = torch.from_numpy(np.stack(trained).astype(np.float64))
         most = self.experiment.regression.max_iterations
-        return Fitted(formulas, fit(self._problem(candidate, formulas, masks, most)))
+        fitted = fit(self._problem(candidate, formulas, masks, most))
+        if edge is None or not judged:
+            return Fitted(formulas, fitted)
+        errors = energy_errors(formulas, fitted.weights, edge).expm1().numpy()
+        metered = ~edge.energy_j.isnan().numpy()
+        held_out = {
+            phase: np.concatenate(
+                [
+                    errors[number, part.rows & metered & rows_of_phase(edge, phase)]
+                    for number, part in enumerate(judged, start=1)
+                ]
+            )
+            for phase in heads
+        }
+        return Fitted(formulas, fitted, held_out)
 
     def _problem(
         self,
@@ -137,6 +167,7 @@ class Search:
             scale_factor=calibration.scale_factor if by_hand else 1.0,
             max_iterations=max_iterations,
             torch_device=self.torch_device,
+            shares_device=candidate.source is SourceKind.SIBLINGS,
         )
 
 
@@ -155,9 +186,9 @@ def _reports(
     reports = []
     for phase, choice in choices.items():
         judged = rows_of_phase(edge, phase)
-        losses = [(s.loss(choice.validated_on, judged), s.candidate) for s in scored]
-        for loss, candidate in sorted(losses, key=lambda pair: pair[0]):
-            percent = PERCENT * loss if np.isfinite(loss) else None
-            chosen = candidate == choice.candidate
-            reports.append(CandidateReport(phase, str(candidate), percent, chosen))
+        for scored_one in sorted(scored, key=lambda s: s.loss(choice.validated_on, judged)):
+            chosen = scored_one.candidate == choice.candidate
+            errors = np.abs(np.expm1(scored_one.held_out(choice.validated_on, judged)))
+            percent = float(PERCENT * errors.mean()) if len(errors) else None
+            reports.append(CandidateReport(phase, str(scored_one.candidate), percent, chosen))
     return reports

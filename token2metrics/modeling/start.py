@@ -91,8 +91,8 @@ def _ratios(
 ) -> dict[Phase, Tensor | float]:
     """Return measured over source latency of each phase, averaged per problem, ``(problems,)``.
 
-    A phase without rows of its own takes the ratio of whole requests, then of the other phase,
-    then 1.
+    A phase without rows of its own takes the ratio of whole requests; then, from another device,
+    that of the other phase; then 1.
     """
     edge = problem.edge
     assert edge is not None
@@ -107,7 +107,8 @@ def _ratios(
     chosen: dict[Phase, Tensor | float] = {}
     for phase in problem.formulas:
         value = found[phase]
-        for other in (Phase.REQUEST, fallback[phase]):
+        others = () if problem.shares_device else (fallback[phase],)
+        for other in (Phase.REQUEST, *others):
             value = torch.where(value.isnan(), found[other], value)
         chosen[phase] = value.nan_to_num(1.0)
     return chosen
@@ -163,8 +164,13 @@ def _with_affine_start(problem: Problem, start: Fit) -> Fit:
             solved = nnls(matrix / scale, np.ones(len(measured)))[0] / scale
             gain.append(max(float(solved[0]), SMALLEST_SHARE * fallback))
             offset.append(max(float(solved[1]), floor))
-        gains[phase], offsets[phase] = torch.tensor(gain), torch.tensor(offset)
+        gains[phase], offsets[phase] = _doubles(gain), _doubles(offset)
     return _with_calibration(_with_calibration(start, "gain", gains), "offset_s", offsets)
+
+
+def _doubles(values: list[float]) -> Tensor:
+    """Return numbers as a float64 tensor."""
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def with_mean_ratios(problem: Problem, fitted: Fit) -> Fit:

@@ -23,8 +23,14 @@ from token2metrics.modeling.describe import (
     describe_traffic,
     plain_weights,
 )
-from token2metrics.modeling.energy import MeteredModel, build_head, carry_head, measured_heads
-from token2metrics.modeling.gather import gather, model_traffic
+from token2metrics.modeling.energy import (
+    MeteredModel,
+    build_head,
+    carry_head,
+    head_warnings,
+    measured_heads,
+)
+from token2metrics.modeling.gather import gather, measured_precision, model_traffic
 from token2metrics.modeling.search import (
     CandidateReport,
     Progress,
@@ -97,14 +103,16 @@ class Trainer:
                 "expected rows of it, of its server model, or (for the roofline family) of other "
                 "models on the device; add rows with --data"
             )
-        warnings = _fallbacks(experiment, candidates)
+        heads = head_warnings(sources.edge, experiment.edge)
+        warnings = (*_fallbacks(experiment, sources, candidates), *heads)
         for warning in warnings:
             logger.warning("%s: %s", experiment.model.id, warning)
         search = Search(experiment, sources, self.torch_device, self.progress)
         choices, reports = search.best(candidates)
         phases: dict[Phase, PhaseFit] = {}
         for candidate in dict.fromkeys(choice.candidate for choice in choices.values()):
-            fitted = search.fit_finally(candidate)
+            held = next(c.validated_on for c in choices.values() if c.candidate == candidate)
+            fitted = search.fit_finally(candidate, held)
             for phase, choice in choices.items():
                 if choice.candidate == candidate and is_supported(phase, candidate, sources):
                     phases[phase] = PhaseFit(
@@ -128,6 +136,11 @@ class Trainer:
         sources = gather(self.data, self.catalog, experiment)
         searched = 0 if sources.edge is None else len(list_candidates(experiment, sources))
         return searched + 1
+
+    def _traffic(self, experiment: ExperimentConfig) -> ModelTraffic[float]:
+        """Return the model's shape at the precision it was measured at."""
+        precision = measured_precision(self.data, experiment.edge.name, experiment.model.id)
+        return model_traffic(experiment, precision)
 
     def _rail(self, experiment: ExperimentConfig) -> str | None:
         """Return the rail whose energy the prepared rows of the device carry."""
@@ -153,7 +166,7 @@ class Trainer:
         if not metered:
             return
         head = build_head(experiment.edge)
-        rate = _bytes_per_s(decode.formula, decode.weights, model_traffic(experiment))
+        rate = _bytes_per_s(decode.formula, decode.weights, self._traffic(experiment))
         words = f"power carried over from {len(metered)} other models on {experiment.edge.name}"
         record = HeadRecord(power_rail=self._rail(experiment), rows=0, rests_on=words)
         decode.weights = replace(decode.weights, head=carry_head(head, metered, rate))
@@ -171,7 +184,7 @@ class Trainer:
         search = Search(plain, Sources(sources.edge), self.torch_device, self.progress)
         fitted = search.fit_finally(METERED)
         weights = plain_weights(fitted.fit.weights[Phase.DECODE])
-        rate = _bytes_per_s(fitted.formulas[Phase.DECODE], weights, model_traffic(experiment))
+        rate = _bytes_per_s(fitted.formulas[Phase.DECODE], weights, self._traffic(experiment))
         return MeteredModel(rate, weights.head)
 
     def _record(
@@ -180,8 +193,10 @@ class Trainer:
         """Describe the whole model."""
         model, device = experiment.model, experiment.edge.name
         on_device = self.data.rows.filter(pl.col("device") == device)
-        group = on_device.select("power_mode", "runtime", "precision").unique()
+        group = on_device.select("power_mode", "runtime").unique()
         setting = group.row(0, named=True) if len(group) else {}
+        own = on_device.filter(pl.col("model") == model.id).get_column("precision")
+        precision = own[0] if len(own) else model.precision
         return ModelRecord(
             id=model.id,
             name=model.name,
@@ -189,8 +204,8 @@ class Trainer:
             device=device,
             power_mode=setting.get("power_mode"),
             runtime=setting.get("runtime"),
-            precision=setting.get("precision", model.precision),
-            traffic=describe_traffic(model_traffic(experiment)),
+            precision=precision,
+            traffic=describe_traffic(self._traffic(experiment)),
             hardware=describe_hardware(experiment.edge),
             phases={phase: part.record for phase, part in phases.items()},
             configuration=experiment.model_dump(mode="json"),
@@ -200,13 +215,16 @@ class Trainer:
         )
 
 
-def _fallbacks(experiment: ExperimentConfig, candidates: Sequence[Candidate]) -> tuple[str, ...]:
+def _fallbacks(
+    experiment: ExperimentConfig, sources: Sources, candidates: Sequence[Candidate]
+) -> tuple[str, ...]:
     """Say where the configured calibration could not be used."""
     wanted = experiment.calibration.method
     if wanted in (CalibrationMethod.AUTO, *(candidate.method for candidate in candidates)):
         return ()
-    used = candidates[0].method
-    return (f"calibration {wanted} has no source curve to start from here; {used} is used",)
+    if sources.edge is None:
+        return (f"calibration {wanted} needs rows of the model on the device; none is used",)
+    return (f"calibration {wanted} has no source curve to start from here; direct is used",)
 
 
 def _bytes_per_s(

@@ -213,6 +213,9 @@ def _write(
     """Write priced and rejected rows; return how many rows each reason has."""
     good = pl.col(REASON).is_null()
     priced = judged.filter(good).with_columns(_predictions(models))
+    if request.input_file.suffix.lower() == CSV and request.output_file.suffix.lower() == PARQUET:
+        whole = (pl.col(number).cast(pl.Int64).alias(name) for name, number in COUNTS.items())
+        priced = priced.with_columns(*whole)
     rejected = judged.filter(~good).select(cs.by_name(columns) - cs.nested(), REASON)
     counts = (
         pl.concat(

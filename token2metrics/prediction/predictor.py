@@ -45,7 +45,10 @@ class Conditions:
     def fit(self, record: ModelRecord) -> bool:
         """Return whether a model was trained under these conditions."""
         wanted = {name: value for name, value in asdict(self).items() if value is not None}
-        return all(getattr(record, name) == value for name, value in wanted.items())
+        return all(
+            str(getattr(record, name)).casefold() == value.strip().casefold()
+            for name, value in wanted.items()
+        )
 
 
 ANYWHERE = Conditions()
@@ -178,11 +181,12 @@ def _where(record: ModelRecord) -> str:
 
 def _distinguishing(records: list[ModelRecord]) -> list[str]:
     """Return the options in which trained models differ."""
-    return [
+    differing = [
         f"--{name.replace('_', '-')}"
         for name in asdict(ANYWHERE)
         if len({getattr(record, name) for record in records}) > 1
     ]
+    return differing or ["a --model NAME that only one of them has"]
 
 
 def _phase_prediction(

@@ -28,7 +28,6 @@ class Measurements:
         latency_s: Seconds.
         energy_j: Joules over the window; nan when not metered.
         energy_window_s: Seconds of the window; the latency when not stated.
-        repeats: How many measurements each row aggregates.
     """
 
     model: tuple[str, ...]
@@ -39,30 +38,10 @@ class Measurements:
     latency_s: Floats
     energy_j: Floats
     energy_window_s: Floats
-    repeats: Floats
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.model)
-
-    @property
-    def settings(self) -> Floats:
-        """Input and output tokens, shape ``(rows, 2)``, as the splits take them."""
-        return np.column_stack((self.input_tokens, self.output_tokens))
-
-    def take(self, mask: Mask) -> Measurements:
-        """Return the rows for which ``mask`` is true."""
-        return Measurements(
-            model=tuple(name for name, kept in zip(self.model, mask, strict=True) if kept),
-            in_prefill=self.in_prefill[mask],
-            in_decode=self.in_decode[mask],
-            input_tokens=self.input_tokens[mask],
-            output_tokens=self.output_tokens[mask],
-            latency_s=self.latency_s[mask],
-            energy_j=self.energy_j[mask],
-            energy_window_s=self.energy_window_s[mask],
-            repeats=self.repeats[mask],
-        )
 
 
 def to_measurements(rows: pl.DataFrame, device: str, models: Collection[str]) -> Measurements:
@@ -89,7 +68,6 @@ def to_measurements(rows: pl.DataFrame, device: str, models: Collection[str]) ->
         latency_s=latency_s,
         energy_j=_floats(chosen, "energy_j"),
         energy_window_s=np.where(np.isnan(window_s), latency_s, window_s),
-        repeats=_floats(chosen, "repeats"),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from token2metrics.columns import AS_READ, FILE, PROVENANCE, Measurement
+from token2metrics.columns import AS_READ, CONDITIONS, FILE, PROVENANCE, Measurement
 from token2metrics.config import DataConfig
 from token2metrics.data.formats import FormatContext
 from token2metrics.data.load import load
@@ -33,7 +33,7 @@ class PreparedData:
             ``category`` and ``reason``.
         read_by_file: Measurements read from each file, kept and rejected together.
         rejected_counts: Rejected rows of each category, the most frequent first.
-        energy_set_aside: Kept rows whose energy is not used: another rail, or idle power only.
+        energy_set_aside: Kept rows whose energy is not used, by reason.
         fingerprint: SHA-256 of ``rows``; the order of the rows in the files does not matter.
         sources: Distinct sources of ``rows``.
     """
@@ -42,7 +42,7 @@ class PreparedData:
     rejected: pl.DataFrame
     read_by_file: dict[str, int]
     rejected_counts: dict[str, int]
-    energy_set_aside: int
+    energy_set_aside: dict[str, int]
     fingerprint: str
     sources: tuple[str, ...]
 
@@ -92,27 +92,56 @@ def prepare(table: pl.LazyFrame, edge_device: str, data: DataConfig) -> Prepared
         (
             aggregate_repeats(kept),
             pl.concat((validated.rejected, _as_read(marked.filter(~is_kept())))),
-            kept.group_by(FILE).agg(pl.len().alias(KEPT_ROWS), pl.col(ENERGY_SET_ASIDE).sum()),
+            kept.group_by(FILE, ENERGY_SET_ASIDE).agg(pl.len().alias(KEPT_ROWS)),
         )
     )
     counts = _counts(rejected)
     _report(rejected, counts, rows.is_empty())
+    _refuse_empty_choice(rows, rejected, edge_device, data)
     return PreparedData(
         rows=Measurement.validate(rows),
         rejected=rejected.sort(PROVENANCE, maintain_order=True),
         read_by_file=_read_by_file(summary, rejected),
         rejected_counts=counts,
-        energy_set_aside=int(summary.get_column(ENERGY_SET_ASIDE).sum()),
+        energy_set_aside=_energy_set_aside(summary),
         fingerprint=fingerprint(rows),
         sources=tuple(rows.get_column("source").unique().sort()),
     )
 
 
+def _refuse_empty_choice(
+    rows: pl.DataFrame, rejected: pl.DataFrame, edge_device: str, data: DataConfig
+) -> None:
+    """Refuse a choice of power mode, runtime or precision that leaves the device no row."""
+    if not rows.filter(pl.col("device") == edge_device).is_empty():
+        return
+    for column in CONDITIONS:
+        wanted = getattr(data, column)
+        others = rejected.filter(
+            pl.col("device") == edge_device, pl.col(CATEGORY) == f"set aside: {column}"
+        )
+        if wanted is not None and not others.is_empty():
+            found = ", ".join(others.get_column(column).drop_nulls().unique().sort())
+            raise DataError(
+                f"expected rows of {edge_device} with {column} {wanted!r}, got {found}; "
+                "choose one of them"
+            )
+
+
 def _read_by_file(kept: pl.DataFrame, rejected: pl.DataFrame) -> dict[str, int]:
     """Count the rows of each file, those kept and those rejected together."""
-    counts: Counter[str] = Counter(dict(kept.select(FILE, KEPT_ROWS).iter_rows()))
+    counts: Counter[str] = Counter()
+    for file, rows in kept.select(FILE, KEPT_ROWS).iter_rows():
+        counts[file] += rows
     counts.update(rejected.get_column(FILE).to_list())
     return dict(counts)
+
+
+def _energy_set_aside(kept: pl.DataFrame) -> dict[str, int]:
+    """Count the kept rows that lost their energy, by reason."""
+    lost = kept.drop_nulls(ENERGY_SET_ASIDE).group_by(ENERGY_SET_ASIDE)
+    counted = lost.agg(pl.col(KEPT_ROWS).sum()).sort(ENERGY_SET_ASIDE)
+    return {reason: int(rows) for reason, rows in counted.iter_rows()}
 
 
 def fingerprint(rows: pl.DataFrame) -> str:

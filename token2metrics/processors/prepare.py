@@ -6,7 +6,7 @@ at the rows that have none.
 
 import polars as pl
 
-from token2metrics.columns import CANONICAL, CONDITIONS, TOKEN_SETTING
+from token2metrics.columns import CANONICAL, CONDITIONS, TOKEN_SETTING, UNSTATED
 from token2metrics.config import DataConfig
 from token2metrics.processors.validate import (
     CATEGORY,
@@ -17,6 +17,14 @@ from token2metrics.processors.validate import (
 
 SINGLE_STREAM = 1
 UNNAMED_RAIL = ""
+OTHER_RAIL = "metered on another rail"
+BY_DEVICE = ("device",)
+CHOSEN_WITHIN = {
+    "power_mode": BY_DEVICE,
+    "runtime": BY_DEVICE,
+    "precision": ("device", "model"),
+}
+"""Rows of a group share one value of each condition."""
 
 
 def mark(rows: pl.LazyFrame, config: DataConfig, edge_device: str) -> pl.LazyFrame:
@@ -74,23 +82,31 @@ def select_group(
         rows: Marked rows.
         column: The condition, such as ``power_mode``.
         edge_device: The device that ``wanted`` is about.
-        wanted: The condition to keep; None keeps the one with the most rows.
+        wanted: The condition to keep, beside rows that state none; None keeps the one with the
+            most rows of the device, of each of its models for precision.
     """
     slug = None if wanted is None else wanted.strip().lower()
-    chosen = _chosen(pl.col(column), is_kept(), edge_device, slug)
+    chosen = _chosen(pl.col(column), is_kept(), edge_device, slug, CHOSEN_WITHIN[column])
+    assumed = (pl.col(column) == UNSTATED) & pl.lit(wanted is not None)
     return set_aside(
         rows,
-        pl.col(column) != chosen,
+        (pl.col(column) != chosen) & ~assumed,
         f"set aside: {column}",
         pl.format(f"set aside: {column} {{}}, trained on {{}}", column, chosen),
     )
 
 
-def _chosen(value: pl.Expr, counted: pl.Expr, edge_device: str, wanted: str | None) -> pl.Expr:
-    """Return the wanted value on the edge device, else each device's most frequent one."""
+def _chosen(
+    value: pl.Expr,
+    counted: pl.Expr,
+    edge_device: str,
+    wanted: str | None,
+    within: tuple[str, ...],
+) -> pl.Expr:
+    """Return the wanted value on the edge device, else the most frequent one of each group."""
     name = value.meta.output_name()
-    votes = counted.sum().over("device", value)
-    most = value.sort_by(votes, value, descending=[True, False]).first().over("device")
+    votes = counted.sum().over(*within, value)
+    most = value.sort_by(votes, value, descending=[True, False]).first().over(*within)
     if wanted is None:
         return most.alias(name)
     on_edge = pl.col("device") == edge_device
@@ -114,10 +130,10 @@ def select_rail(rows: pl.LazyFrame, edge_device: str, wanted: str | None) -> pl.
     """Forget energies of another rail than the chosen one of the device; keep the latencies."""
     metered = pl.col("energy_j").is_not_null()
     rail = pl.col("power_rail").fill_null(UNNAMED_RAIL)
-    other = metered & (rail != _chosen(rail, is_kept() & metered, edge_device, wanted))
+    other = metered & (rail != _chosen(rail, is_kept() & metered, edge_device, wanted, BY_DEVICE))
     return rows.with_columns(
         pl.when(~other).then(pl.col(*ENERGY_COLUMNS)),
-        (pl.col(ENERGY_SET_ASIDE) | other).alias(ENERGY_SET_ASIDE),
+        pl.coalesce(ENERGY_SET_ASIDE, pl.when(other).then(pl.lit(OTHER_RAIL))),
     )
 
 

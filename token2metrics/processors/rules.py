@@ -28,7 +28,8 @@ COUNTS = ("input_tokens", "output_tokens", "parallel", "repeats")
 QUANTITIES = ("latency_s", "energy_j", "energy_window_s", "power_w", "phases_s", "stated_total_s")
 NUMBERS = (*COUNTS, *QUANTITIES)
 INDISPENSABLE = ("input_tokens", "output_tokens", "latency_s")
-POSITIVE = ("latency_s", "power_w", "energy_j", "energy_window_s")
+ENERGY_NUMBERS = ("power_w", "energy_j", "energy_window_s")
+LATENCY_NUMBERS = tuple(name for name in NUMBERS if name not in ENERGY_NUMBERS)
 
 PARSED = "parsed_"
 """Prefix of the number read from a text column of the same name."""
@@ -103,13 +104,9 @@ def structure_rules() -> Iterable[Rule]:
 
 
 def number_rules() -> Iterable[Rule]:
-    """Yield the rules that make every number a finite one, and every count whole."""
-    for column in NUMBERS:
-        unreadable = pl.col(column).is_not_null() & parsed(column).is_null()
-        if column in INDISPENSABLE:
-            unreadable = parsed(column).is_null()
-        yield expects(column, unreadable, "to be a number")
-        yield expects(column, ~parsed(column).is_finite(), "to be finite")
+    """Yield the rules that make every number but energies finite, and every count whole."""
+    for column in LATENCY_NUMBERS:
+        yield from _finite_number(column)
     for column in COUNTS:
         fractional = parsed(column) != parsed(column).floor()
         yield expects(column, fractional, "to be a whole number")
@@ -118,6 +115,15 @@ def number_rules() -> Iterable[Rule]:
         yield expects(column, outside, f"to be between 0 and {MAX_TOKENS}")
     for column in ("parallel", "repeats"):
         yield expects(column, parsed(column) < 1, "to be at least 1")
+
+
+def _finite_number(column: str) -> Iterable[Rule]:
+    """Yield the rules that make a cell a finite number, or empty where it may be."""
+    unreadable = parsed(column).is_null()
+    if column not in INDISPENSABLE:
+        unreadable = unreadable & pl.col(column).is_not_null()
+    yield expects(column, unreadable, "to be a number")
+    yield expects(column, ~parsed(column).is_finite(), "to be finite")
 
 
 def latency_rules() -> Iterable[Rule]:
@@ -134,8 +140,7 @@ def latency_rules() -> Iterable[Rule]:
     yield expects(
         "output_tokens", silent, "to be at least 1 in a decode or request", "was it cut off?"
     )
-    for column in POSITIVE:
-        yield expects(column, parsed(column) <= 0, "to be above 0")
+    yield expects("latency_s", parsed("latency_s") <= 0, "to be above 0")
     yield expects(
         "latency_s",
         parsed("latency_s") > MAX_LATENCY_S,
@@ -153,6 +158,9 @@ def latency_rules() -> Iterable[Rule]:
 
 def energy_rules() -> Iterable[Rule]:
     """Yield the rules about energies, their windows and the power they imply."""
+    for column in ENERGY_NUMBERS:
+        yield from _finite_number(column)
+        yield expects(column, parsed(column) <= 0, "to be above 0")
     short = parsed("energy_window_s") < MIN_WINDOW_SHARE * parsed("latency_s")
     yield expects(
         "energy_window_s",
@@ -179,6 +187,8 @@ RULES: tuple[Rule, ...] = (
     *flag_rules(),
     *number_rules(),
     *latency_rules(),
-    *energy_rules(),
 )
 """In the order in which a row is tried; the first broken one gives the reason."""
+
+ENERGY_RULES: tuple[Rule, ...] = tuple(energy_rules())
+"""A row that breaks one keeps its latency and loses its energy."""

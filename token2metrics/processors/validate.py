@@ -11,6 +11,7 @@ from token2metrics.processors.rules import (
     COUNTS,
     DUPLICATE,
     DUPLICATE_MESSAGE,
+    ENERGY_RULES,
     MEAN_POWER,
     NUMBERS,
     PARSED,
@@ -22,6 +23,7 @@ from token2metrics.processors.rules import (
 CATEGORY = "category"
 REASON = "reason"
 ENERGY_SET_ASIDE = "energy_set_aside"
+IDLE_POWER = "the meter saw idle power only"
 IDLE_POWER_FLAG = "power_is_idle_only"
 SHOWN_CHARACTERS = 60
 NOTHING = "nothing"
@@ -126,10 +128,11 @@ def _or_duplicate() -> pl.Expr:
 
 
 def to_canonical(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Give good rows their types and defaults; drop energies that are idle power only."""
+    """Give good rows their types and defaults; drop energies that cannot be right."""
     idle = pl.col("quality_flags").str.to_lowercase().str.contains(_word(IDLE_POWER_FLAG))
-    unusable = idle.fill_null(value=False)
-    metered = parsed("energy_j").is_not_null()
+    broken = (pl.when(rule.broken).then(pl.lit(rule.name)) for rule in ENERGY_RULES)
+    unusable = pl.coalesce(pl.when(idle).then(pl.lit(IDLE_POWER)), *broken)
+    metered = pl.col("energy_j").is_not_null() | parsed("energy_j").is_not_null()
     typed = frame.with_columns(
         *(pl.coalesce(parsed(name), 1).cast(pl.Int64).alias(name) for name in COUNTS),
         *(parsed(name).alias(name) for name in ("latency_s", "energy_j", "energy_window_s")),
@@ -139,10 +142,10 @@ def to_canonical(frame: pl.LazyFrame) -> pl.LazyFrame:
         ),
         pl.col("phase").str.to_lowercase(),
         pl.col("source").fill_null(""),
-        (unusable & metered).alias(ENERGY_SET_ASIDE),
+        pl.when(metered).then(unusable).alias(ENERGY_SET_ASIDE),
     )
     return typed.with_columns(
-        pl.when(metered & ~unusable).then(pl.col(*ENERGY_COLUMNS)),
+        pl.when(metered & unusable.is_null()).then(pl.col(*ENERGY_COLUMNS)),
     ).select(*CANONICAL, *PROVENANCE, ENERGY_SET_ASIDE)
 
 

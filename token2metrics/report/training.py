@@ -23,6 +23,9 @@ BEST_SHOWN = 3
 CHOSEN = "chosen"
 UNCONVERGED = "!"
 
+UNCALIBRATED = "uncalibrated"
+"""How a fit without any row of its model is called."""
+
 
 def show_training(console: Console, record: TrainingRecord, every_candidate: bool) -> None:
     """Print what a training read, rejected, chose and reached.
@@ -63,10 +66,9 @@ def show_reading(console: Console, reading: DataReading) -> None:
         console.print(refused)
     settings = counted(reading.settings, "distinct token setting")
     show_line(console, f"left to train on: {settings}")
-    if reading.energy_set_aside:
-        show_line(
-            console, f"energy not used: {counted(reading.energy_set_aside, 'row')}", WARNING_STYLE
-        )
+    for reason, rows in reading.energy_set_aside.items():
+        line = f"energy of {counted(rows, 'row')} not used, latency is: {reason}"
+        show_line(console, line, WARNING_STYLE)
 
 
 def show_candidates(console: Console, models: Sequence[ModelEntry], every_candidate: bool) -> None:
@@ -124,6 +126,8 @@ def show_foundations(console: Console, model: ModelEntry) -> None:
     for phase, fitted in model.phases.items():
         pairs.append((f"{phase} latency", fitted.rests_on))
         power = fitted.head.rests_on if fitted.head else "no measured energy"
+        for error in fitted.head.errors if fitted.head else ():
+            power += f"; held-out energies off by {error.mape_percent:.2f} % (MAPE)"
         pairs.append((f"{phase} power", power))
     show_pairs(console, pairs)
     for warning in model.warnings:
@@ -135,7 +139,8 @@ def _fit(fitted: PhaseRecord) -> str:
     """Name family, calibration and source."""
     if fitted.source is SourceKind.NONE:
         return f"{fitted.family}, edge rows alone"
-    return f"{fitted.family}, {fitted.calibration}, {fitted.source}"
+    method = fitted.calibration if fitted.edge_rows else UNCALIBRATED
+    return f"{fitted.family}, {method}, {fitted.source}"
 
 
 def _rows(fitted: PhaseRecord) -> str:

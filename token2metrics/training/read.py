@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from token2metrics.data.formats import FormatContext, model_resolver
 from token2metrics.processors.pipeline import PreparedData, prepare_measurements
 from token2metrics.training.choice import Choice
 from token2metrics.training.record import DataReading, FileReading
+
+logger = logging.getLogger(__name__)
 
 UNNAMED_SERVER = "server"
 """Device of server files where no experiment names one."""
@@ -48,9 +51,24 @@ def prepare_groups(choice: Choice) -> list[Prepared]:
         context = FormatContext(device, _server(experiments, choice.catalog), resolve)
         paths = config.paths or bundled_paths()
         data = prepare_measurements(paths, context, config)
+        _warn_of_strangers(data, choice.catalog)
         files = _files(paths, data)
         prepared.append(Prepared(tuple(experiments), data, _reading(device, files, data)))
     return prepared
+
+
+def _warn_of_strangers(data: PreparedData, catalog: Sequence[ExperimentConfig]) -> None:
+    """Say which models of the table no experiment knows: their rows are not used."""
+    known = {name for _, name in _names(catalog)}
+    counted = data.rows.get_column("model").value_counts(sort=True)
+    for model, count in counted.iter_rows():
+        if model not in known:
+            logger.warning(
+                "%d settings of model %r are not used: no experiment file names it; known: %s",
+                count,
+                model,
+                ", ".join(sorted(known)),
+            )
 
 
 def _names(catalog: Sequence[ExperimentConfig]) -> Iterable[tuple[str, str]]:

@@ -37,7 +37,7 @@ class DataReading(Entry, frozen=True):
         read_rows: Measurements read.
         settings: Prepared rows, one per token setting.
         rejected_counts: Rows not used, by category.
-        energy_set_aside: Rows whose energy is not used.
+        energy_set_aside: Rows whose energy is not used, by reason; their latency is.
         fingerprint: SHA-256 of the prepared rows.
         sources: Where the measurements come from.
     """
@@ -47,7 +47,7 @@ class DataReading(Entry, frozen=True):
     read_rows: int
     settings: int
     rejected_counts: dict[str, int]
-    energy_set_aside: int
+    energy_set_aside: dict[str, int]
     fingerprint: str
     sources: tuple[str, ...]
 
