@@ -23,7 +23,11 @@ LONGEST_STEP = 1.5
 """Largest change of a free number in one step; free numbers are mostly logarithms."""
 
 RELATIVE_IMPROVEMENT = 1e-4
-STEPS_WITHOUT_IMPROVEMENT = 2
+SMALLEST_IMPROVEMENT = 1e-6
+"""In units of the loss of one residual near one scale: less is no better prediction."""
+
+STEPS_WITHOUT_IMPROVEMENT = 6
+"""Refused steps raise the damping and are tried again, so a few in a row mean nothing."""
 TINY_CURVATURE = 1e-12
 
 Lift = Callable[[Tensor], Tensor]
@@ -70,15 +74,14 @@ def minimise(residuals: Residuals, importance: Tensor, start: Tensor, most: int)
         changed = residuals(candidate, problems, as_it_is)
         candidate_loss = _robust_loss(changed, importance)
         better = candidate_loss < loss
-        improvement = torch.where(better, (loss - candidate_loss) / loss.clamp_min(1e-300), 0.0)
+        improved = loss - candidate_loss > RELATIVE_IMPROVEMENT * loss + SMALLEST_IMPROVEMENT
         free = torch.where(better[:, None], candidate, free)
         current = torch.where(better[:, None], changed, current)
         loss = torch.where(better, candidate_loss, loss)
         damping = (damping * torch.where(better, LOWER_DAMPING, RAISE_DAMPING)).clamp(
             SMALLEST_DAMPING, LARGEST_DAMPING
         )
-        pays = (improvement > RELATIVE_IMPROVEMENT) | (~better & (damping < LARGEST_DAMPING))
-        idle = torch.where(pays, 0, idle + 1)
+        idle = torch.where(improved, 0, idle + 1)
         if bool((idle >= STEPS_WITHOUT_IMPROVEMENT).all()):
             return Minimum(free, iteration, converged=True)
     return Minimum(free, most, converged=False)

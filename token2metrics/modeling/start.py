@@ -23,6 +23,12 @@ from token2metrics.vocabulary import CalibrationMethod, Phase
 SMALLEST_SHARE = 1e-6
 """A weight that the exact fit leaves at zero restarts at this share of the latency."""
 
+OFFSET_SHARE = 0.01
+"""An offset starts at no less than this share of the shortest latency, so that it can grow."""
+
+MIN_ROWS_OF_AN_OFFSET = 3
+"""Fewer rows cannot tell an offset from a gain, and leave it out."""
+
 SMALLEST_LATENCY_S = 1e-12
 
 
@@ -141,7 +147,7 @@ def _with_affine_start(problem: Problem, start: Fit) -> Fit:
     gains: dict[Phase, Tensor | float] = {}
     offsets: dict[Phase, Tensor | float] = {}
     latencies = phase_latencies_s(problem.formulas, start.weights, edge, on_edge=False)
-    floor = SMALLEST_SHARE * float(edge.latency_s.median())
+    shortest_s = float(edge.latency_s.min())
     for phase in problem.formulas:
         gain, offset = [], []
         rows = edge.pure[phase].numpy()
@@ -155,7 +161,7 @@ def _with_affine_start(problem: Problem, start: Fit) -> Fit:
             fallback = float(start.values[number, index])
             if not seen.any():
                 gain.append(fallback)
-                offset.append(floor)
+                offset.append(SMALLEST_SHARE * shortest_s)
                 continue
             measured = edge.latency_s.numpy()[seen]
             source = latencies[phase][number].numpy()[seen]
@@ -163,7 +169,8 @@ def _with_affine_start(problem: Problem, start: Fit) -> Fit:
             scale = matrix.max(axis=0)
             solved = nnls(matrix / scale, np.ones(len(measured)))[0] / scale
             gain.append(max(float(solved[0]), SMALLEST_SHARE * fallback))
-            offset.append(max(float(solved[1]), floor))
+            share = OFFSET_SHARE if seen.sum() >= MIN_ROWS_OF_AN_OFFSET else SMALLEST_SHARE
+            offset.append(max(float(solved[1]), share * shortest_s))
         gains[phase], offsets[phase] = _doubles(gain), _doubles(offset)
     return _with_calibration(_with_calibration(start, "gain", gains), "offset_s", offsets)
 
