@@ -157,7 +157,7 @@ def print_rows(rows: list[Row], console: Console) -> None:
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the public measurements.")],
     json: Annotated[Path | None, typer.Option(help="Write the table here too.")] = None,
-    quick: Annotated[bool, typer.Option(help="Fewer draws, under 50 s.")] = False,
+    quick: Annotated[bool, typer.Option(help="Fewer draws.")] = False,
 ) -> None:
     """Run every accuracy protocol and print target, value and whether it holds."""
     if not (data / "edgereasoning").is_dir():

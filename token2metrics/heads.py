@@ -16,6 +16,9 @@ INITIAL_RAMP_S = 1.0
 INITIAL_LOAD_SHARE = 0.5
 INITIAL_RAMP_SHARE = 0.1
 INITIAL_TAIL_SHARE = 0.5
+WIDE_SPREAD = 3.0
+RAMP_SPREAD = 1.0
+"""Priors on what few metered rows cannot tell: shares of the range, and the ramp's length."""
 MAX_RAMP_SHARE = 0.99
 """A ramp from zero would leave the power of short phases to rounding errors."""
 
@@ -47,9 +50,11 @@ class PowerHead:
         """
         return (
             Parameter(LOAD_SHARE, INITIAL_LOAD_SHARE, upper=1.0),
-            Parameter("ramp_share", INITIAL_RAMP_SHARE, upper=MAX_RAMP_SHARE, spread=3.0),
-            Parameter("ramp_s", INITIAL_RAMP_S, lower=MIN_RAMP_S, upper=MAX_RAMP_S, spread=1.0),
-            Parameter("tail_share", INITIAL_TAIL_SHARE, upper=1.0, spread=3.0),
+            Parameter("ramp_share", INITIAL_RAMP_SHARE, upper=MAX_RAMP_SHARE, spread=WIDE_SPREAD),
+            Parameter(
+                "ramp_s", INITIAL_RAMP_S, lower=MIN_RAMP_S, upper=MAX_RAMP_S, spread=RAMP_SPREAD
+            ),
+            Parameter("tail_share", INITIAL_TAIL_SHARE, upper=1.0, spread=WIDE_SPREAD),
         )
 
     def _load_w(self, weights: Mapping[str, T]) -> T:

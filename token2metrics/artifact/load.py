@@ -24,6 +24,7 @@ from token2metrics.errors import ArtifactError
 WEIGHTS_PATTERN = re.compile(r"weights-[0-9a-f]{16}\.safetensors")
 FLOAT64 = "F64"
 BYTES_PER_FLOAT64 = 8
+SHOWN_LETTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def read_weights(content: bytes, expected_sha256: str, path: Path) -> dict[str, 
     found = _digest(content)
     if found != expected_sha256:
         raise ArtifactError(
-            f"{path} was truncated or altered: expected sha256 {expected_sha256[:16]}..., "
-            f"got {found[:16]}...; train again"
+            f"{path} was truncated or altered: expected sha256 {expected_sha256[:SHOWN_LETTERS]}..., "
+            f"got {found[:SHOWN_LETTERS]}...; train again"
         )
     try:
         tensors = safetensors.deserialize(content)  # type: ignore[no-untyped-call]

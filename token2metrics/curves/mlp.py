@@ -19,6 +19,9 @@ MAX_AMPLITUDE = 2.0
 MAX_HIDDEN = 16
 INITIAL_AMPLITUDE = 0.02
 INITIAL_SLOPE = 4.0
+WIDE_SPREAD = 2.0
+SLOPE_SPREAD = 0.5
+"""Priors that keep a handful of rows from bending the trend at will."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,15 @@ class MlpCurve(Curve):
         for unit in range(self.hidden):
             offset = -INITIAL_SLOPE * (unit + 1) / (self.hidden + 1)
             parameters.append(
-                Parameter(f"amplitude_{unit}", INITIAL_AMPLITUDE, upper=MAX_AMPLITUDE, spread=2.0)
+                Parameter(
+                    f"amplitude_{unit}", INITIAL_AMPLITUDE, upper=MAX_AMPLITUDE, spread=WIDE_SPREAD
+                )
             )
-            parameters.append(Parameter(f"offset_{unit}", offset, lower=-MAX_WEIGHT, spread=2.0))
+            parameters.append(
+                Parameter(f"offset_{unit}", offset, lower=-MAX_WEIGHT, spread=WIDE_SPREAD)
+            )
             parameters += [
-                Parameter(f"slope_{axis}_{unit}", INITIAL_SLOPE, spread=0.5)
+                Parameter(f"slope_{axis}_{unit}", INITIAL_SLOPE, spread=SLOPE_SPREAD)
                 for axis in self._axes()
             ]
         return tuple(parameters)
