@@ -68,8 +68,8 @@ def read_weights(content: bytes, expected_sha256: str, path: Path) -> dict[str, 
     found = _digest(content)
     if found != expected_sha256:
         raise ArtifactError(
-            f"{path} was truncated or altered: expected sha256 {expected_sha256[:SHOWN_LETTERS]}..., "
-            f"got {found[:SHOWN_LETTERS]}...; train again"
+            f"{path} was truncated or altered: expected sha256 "
+            f"{expected_sha256[:SHOWN_LETTERS]}..., got {found[:SHOWN_LETTERS]}...; train again"
         )
     try:
         tensors = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
