@@ -37,6 +37,7 @@ from benchmarks.protocol import (
     write_rows,
 )
 from token2metrics.config import CalibrationConfig, CalibrationMethod
+from token2metrics.processors.pipeline import PreparedData
 
 SEEDS = 10
 QUICK_SEEDS = 2
@@ -135,11 +136,11 @@ def pair(folder: Path, draws: int, progress: Progress) -> list[Row]:
     ]
 
 
-def _carried(data: object, method: CalibrationMethod, test: pl.DataFrame) -> dict[str, Apes]:
+def _carried(data: PreparedData, method: CalibrationMethod, test: pl.DataFrame) -> dict[str, Apes]:
     """Train the pair's edge model with one calibration method and judge it."""
     calibration = CalibrationConfig(method=method, scale_factor=BANDWIDTH_RATIO)
     experiment = experiment_of(PAIR_MODEL).model_copy(update={"calibration": calibration})
-    return phase_apes(train(data, experiment), test)  # type: ignore[arg-type]
+    return phase_apes(train(data, experiment), test)
 
 
 def print_rows(rows: list[Row], console: Console) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
+from token2metrics.columns import REQUIRED
+
 EDGE_DEVICE = "jetson-agx-orin-64gb"
 SERVER_DEVICE = "nvidia-a100"
 SERVER_MODEL = "llama-3-8b"
@@ -20,18 +22,7 @@ MODEL_IDS = {
 }
 SHORT_NAMES = {"dsr1-qwen-1.5b": "1.5B", "dsr1-llama-8b": "8B", "dsr1-qwen-14b": "14B"}
 
-CANONICAL = (
-    "device",
-    "power_mode",
-    "runtime",
-    "precision",
-    "model",
-    "phase",
-    "input_tokens",
-    "output_tokens",
-    "latency_s",
-    "source",
-)
+CANONICAL = (*REQUIRED, "source")
 
 
 def mmlu_requests(folder: Path) -> pl.DataFrame:

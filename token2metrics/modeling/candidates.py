@@ -135,16 +135,11 @@ def build_formulas(
     formulas = {}
     for phase in FITTED_PHASES:
         curve = build_curve(candidate.family, phase, hyperparameters)
-        calibration = build_calibration(
-            candidate.method, curve.term_names(ALGEBRA, rows.workload), _spread(experiment)
-        )
+        terms = curve.term_names(ALGEBRA, rows.workload)
+        spread = experiment.calibration.ratio_spread
+        calibration = build_calibration(candidate.method, terms, spread)
         formulas[phase] = PhaseFormula(curve, calibration, (heads or {}).get(phase))
     return formulas
-
-
-def _spread(experiment: ExperimentConfig) -> float:
-    """Return the prior spread of the configuration."""
-    return experiment.calibration.ratio_spread
 
 
 @dataclass(frozen=True, slots=True)

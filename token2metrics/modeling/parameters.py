@@ -10,7 +10,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from token2metrics.algebra import StepTable
+from token2metrics.algebra import Algebra, StepTable
 from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter
 from token2metrics.curves.curve import MAX_WEIGHT
@@ -71,12 +71,12 @@ class LawfulMap:
 
 
 def slots_of(
-    formulas: Mapping[Phase, PhaseFormula], workload: Workload[Tensor], algebra: object
+    formulas: Mapping[Phase, PhaseFormula], workload: Workload[Tensor], algebra: Algebra[Tensor]
 ) -> list[Slot]:
     """List every weight of the formulas, in a fixed order."""
     slots: list[Slot] = []
     for phase, formula in formulas.items():
-        basis = formula.curve.basis(algebra, workload)  # type: ignore[arg-type]
+        basis = formula.curve.basis(algebra, workload)
         trunk = [Parameter(name, SMALLEST_WEIGHT) for name in basis]
         head = formula.head.parameters() if formula.head else ()
         parts: tuple[tuple[Part, Iterable[Parameter]], ...] = (

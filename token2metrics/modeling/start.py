@@ -44,14 +44,14 @@ def exact_start(problem: Problem) -> Fit:
     values = torch.tensor([[slot.parameter.initial for slot in slots]], dtype=torch.float64)
     values = values.repeat(len(masks), 1)
     shares = (system.features / latency_s[:, None]).max(axis=0)
-    for index, slot in enumerate(slots):
-        for column, meaning in enumerate(system.columns):
-            named = (slot.phase, slot.parameter.name) == (meaning.phase, meaning.name)
-            if slot.part is Part.CURVE and named and not meaning.is_step:
-                floor = SMALLEST_SHARE / shares[column] if shares[column] > 0 else 0.0
-                exact = problem.is_exact
-                weight = solved[:, column] if exact else np.maximum(solved[:, column], floor)
-                values[:, index] = torch.from_numpy(weight.copy())
+    places = {(s.phase, s.parameter.name): i for i, s in enumerate(slots) if s.part is Part.CURVE}
+    for column, meaning in enumerate(system.columns):
+        if meaning.is_step:
+            continue
+        usable = shares[column] > 0 and not problem.is_exact
+        floor = SMALLEST_SHARE / shares[column] if usable else 0.0
+        weight = np.maximum(solved[:, column], floor)
+        values[:, places[meaning.phase, meaning.name]] = torch.from_numpy(weight)
     steps = {
         phase: _step_table(edges, solved, [c.is_step and c.phase is phase for c in system.columns])
         for phase, edges in system.edges.items()
