@@ -6,169 +6,120 @@ is tuned per task, and test rows take no part in any choice.
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import polars as pl
 import torch
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.datasets import (
-    SHORT_NAMES,
-    as_phase_rows,
-    mmlu_requests,
-    server_grid,
-)
-from benchmarks.protocol import (
-    Apes,
-    Row,
-    experiment_of,
-    phase_apes,
-    prepared,
-    row,
-    train,
-    write_rows,
-)
-from token2metrics.config import CalibrationConfig, CalibrationMethod
-from token2metrics.processors.pipeline import PreparedData
+from benchmarks.contenders import CONTENDERS, Ours
+from benchmarks.protocol import Figure, Row, write_rows
+from benchmarks.tasks.registry import GROUPS, TASKS, do
+from benchmarks.work import Bench, Item
+from token2metrics.bench.contender import NotApplicableError
 
-SEEDS = 10
-QUICK_SEEDS = 2
-PAIR_DRAWS = 20
-QUICK_PAIR_DRAWS = 2
-PAIR_REQUESTS = 5
-PAIR_MODEL = "dsr1-llama-8b"
-ROWS_PER_SUBJECT = 5
-ROWS_OF_14B = 75
-BANDWIDTH_RATIO = 1555 / 204.8
-"""Nominal memory bandwidth of an A100 40 GB over that of the Orin, for the manual method."""
-
-MMLU_TARGETS = {
-    "dsr1-qwen-1.5b": {"decode": 0.20, "prefill": 1.6},
-    "dsr1-llama-8b": {"decode": 0.12, "prefill": 1.4},
-    "dsr1-qwen-14b": {"decode": 0.10, "prefill": 1.5},
-}
-MMLU_PROTOCOL = (
-    "MMLU requests on the Orin; 5 calibration requests per subject, 75 in all for 14B, drawn per "
-    "seed; tested on the rest; mean MAPE over {seeds} seeds"
-)
-PAIR_PROTOCOL = (
-    "A100 Llama-3-8B grid (37 requests) to DSR1-Llama-8B on the Orin; 5 random MMLU requests, "
-    "tested on the other 1,084; median MAPE over {draws} draws; family auto"
-)
+WORKERS = 2
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
 
-def calibration_requests(requests: pl.DataFrame, seed: int) -> pl.Series:
-    """Draw the calibration requests of every model, as a mask over the requests."""
-    generator = np.random.default_rng(seed)
-    chosen = np.zeros(len(requests), dtype=bool)
-    models = requests["model"].to_numpy()
-    subjects = requests["subject"].to_numpy()
-    for model in SHORT_NAMES:
-        own = np.flatnonzero(models == model)
-        if model == "dsr1-qwen-14b":
-            chosen[generator.choice(own, ROWS_OF_14B, replace=False)] = True
-            continue
-        for subject in np.unique(subjects[own]):
-            rows = own[subjects[own] == subject]
-            count = min(ROWS_PER_SUBJECT, len(rows))
-            chosen[generator.choice(rows, count, replace=False)] = True
-    return pl.Series(chosen)
+def start_worker() -> None:
+    """Keep a process to one core, and quiet: what a training warns of is not about the table."""
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
 
 
-def mmlu(folder: Path, seeds: int, progress: Progress) -> list[Row]:
-    """Judge the default settings on real requests, a handful of them for calibration."""
-    requests = mmlu_requests(folder)
-    bar = progress.add_task("MMLU requests", total=seeds * len(SHORT_NAMES))
-    found: dict[tuple[str, str], list[float]] = {}
-    for seed in range(seeds):
-        mask = calibration_requests(requests, seed)
-        data = prepared(as_phase_rows(requests.filter(mask)))
-        for model in SHORT_NAMES:
-            fitted = train(data, experiment_of(model))
-            test = requests.filter(~mask & (pl.col("model") == model))
-            for statistic, apes in phase_apes(fitted, test).items():
-                found.setdefault((model, statistic), []).append(float(apes.mean()))
-            progress.advance(bar)
-    protocol = MMLU_PROTOCOL.format(seeds=seeds)
+def finished(
+    items: Sequence[Item], bench: Bench, workers: int
+) -> Iterator[tuple[Item, Future[list[Figure]]]]:
+    """Do the items in processes of their own and yield each as it ends."""
+    os.environ.update(ONE_THREAD)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool:
+        pending = {pool.submit(do, item, bench): item for item in items}
+        for future in as_completed(pending):
+            yield pending[future], future
+
+
+def measure(bench: Bench, wanted: frozenset[str], quick: bool, workers: int) -> list[Row]:
+    """Run the wanted protocols and judge them."""
+    items = [
+        item
+        for group in GROUPS.values()
+        if wanted & set(group.tasks)
+        for item in group.items(bench, wanted & set(group.tasks), quick)
+    ]
+    found: dict[Item, list[Figure]] = {}
+    broken: dict[Row, None] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+        bar = progress.add_task("trainings", total=sum(len(item.draws) for item in items))
+        for item, future in finished(items, bench, workers):
+            error = future.exception()
+            if error is None:
+                found[item] = future.result()
+            else:
+                broken |= dict.fromkeys(_broken(item, error, bench))
+            progress.advance(bar, len(item.draws))
+    rows = []
+    for name, group in GROUPS.items():
+        figures = [f for item in items if item.group == name for f in found.get(item, ())]
+        rows += group.rows(figures, quick)
+    return rows + list(broken)
+
+
+def _broken(item: Item, error: BaseException, bench: Bench) -> list[Row]:
+    """Say which protocols an item could not serve; what a rival cannot learn is no miss."""
+    excused = isinstance(error, NotApplicableError) and not bench.is_ours
+    fails = None if excused else False
+    reason = f"{type(error).__name__}: {error}"
     return [
-        row(
-            "mmlu",
-            SHORT_NAMES[model],
-            f"{statistic} MAPE",
-            float(np.mean(values)),
-            protocol,
-            MMLU_TARGETS[model].get(statistic),
-        )
-        for (model, statistic), values in found.items()
+        Row(task, item.model, f"failed {item.variant}", None, None, None, fails, reason)
+        for task in sorted(item.tasks)
     ]
 
 
-def pair(folder: Path, draws: int, progress: Progress) -> list[Row]:
-    """Carry a server curve to the edge by every calibration method."""
-    requests = mmlu_requests(folder).filter(pl.col("model") == PAIR_MODEL)
-    grid = server_grid(folder)
-    methods = list(CalibrationMethod)
-    bar = progress.add_task("server to edge", total=draws * len(methods))
-    found: dict[tuple[str, str], list[float]] = {}
-    for draw in range(draws):
-        chosen = np.zeros(len(requests), dtype=bool)
-        generator = np.random.default_rng(draw)
-        chosen[generator.choice(len(requests), PAIR_REQUESTS, replace=False)] = True
-        mask = pl.Series(chosen)
-        data = prepared(pl.concat([as_phase_rows(requests.filter(mask)), grid]))
-        test = requests.filter(~mask)
-        for method in methods:
-            for statistic, apes in _carried(data, method, test).items():
-                found.setdefault((method, statistic), []).append(float(apes.mean()))
-            progress.advance(bar)
-    protocol = PAIR_PROTOCOL.format(draws=draws)
-    return [
-        row("pair", f"8B, {method}", f"{statistic} MAPE", float(np.median(values)), protocol)
-        for (method, statistic), values in found.items()
-    ]
-
-
-def _carried(data: PreparedData, method: CalibrationMethod, test: pl.DataFrame) -> dict[str, Apes]:
-    """Train the pair's edge model with one calibration method and judge it."""
-    calibration = CalibrationConfig(method=method, scale_factor=BANDWIDTH_RATIO)
-    experiment = experiment_of(PAIR_MODEL).model_copy(update={"calibration": calibration})
-    return phase_apes(train(data, experiment), test)
-
-
-def print_rows(rows: list[Row], console: Console) -> None:
+def print_rows(rows: Sequence[Row], console: Console) -> None:
     """Print the table, a line per figure."""
-    table = Table("task", "model", "statistic", "value %", "target %", "holds")
+    table = Table("task", "model", "statistic", "value", "target", "holds")
     for item in rows:
-        target = "" if item.target is None else f"{item.target:g}"
+        value = "-" if item.value is None else f"{item.value:.3f}"
+        target = "" if item.target is None else f"{item.bound} {item.target:.4g}"
         holds = "" if item.holds is None else ("yes" if item.holds else "NO")
-        table.add_row(item.task, item.model, item.statistic, f"{item.value:.3f}", target, holds)
+        table.add_row(item.task, item.model, item.statistic, value, target, holds)
     console.print(table)
     for protocol in dict.fromkeys(f"{item.task}: {item.protocol}" for item in rows):
-        console.print(protocol)
+        console.print(protocol, markup=False)
 
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the public measurements.")],
     json: Annotated[Path | None, typer.Option(help="Write the table here too.")] = None,
     quick: Annotated[bool, typer.Option(help="Fewer draws.")] = False,
+    task: Annotated[list[str] | None, typer.Option(help="Only this protocol; repeatable.")] = None,
+    contender: Annotated[str, typer.Option(help="Who is judged.")] = Ours.name,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = WORKERS,
 ) -> None:
-    """Run every accuracy protocol and print target, value and whether it holds."""
+    """Run the accuracy protocols and print target, value and whether it holds."""
     if not (data / "edgereasoning").is_dir():
         raise typer.BadParameter(f"expected the folder edgereasoning in {data}")
-    torch.set_num_threads(1)
-    console = Console()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        rows = mmlu(data, QUICK_SEEDS if quick else SEEDS, progress)
-        rows += pair(data, QUICK_PAIR_DRAWS if quick else PAIR_DRAWS, progress)
-    print_rows(rows, console)
+    wanted = frozenset(task or TASKS)
+    if wanted - set(TASKS):
+        raise typer.BadParameter(f"expected --task among {', '.join(TASKS)}")
+    if contender not in CONTENDERS:
+        raise typer.BadParameter(f"expected --contender among {', '.join(CONTENDERS)}")
+    rows = measure(Bench(data.resolve(), contender), wanted, quick, workers)
+    print_rows(rows, Console())
     if json is not None:
         write_rows(rows, json)
     if any(item.holds is False for item in rows):

@@ -1,60 +1,173 @@
-"""What the accuracy protocols share: training on a frame, judging on requests, one table."""
+"""What the accuracy protocols share: figures, rows and targets, preparing and scoring."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.datasets import EDGE_DEVICE, SERVER_DEVICE
-from token2metrics.artifact.fitted import FittedModel
+from benchmarks.datasets import EDGE_DEVICE, SERVER_DEVICE, SHORT_NAMES
+from token2metrics.bench.contender import Forecast
+from token2metrics.columns import TOKEN_SETTING
 from token2metrics.config import DataConfig, ExperimentConfig
 from token2metrics.data.formats import FormatContext
 from token2metrics.experiments import experiments_directory, find_experiment, load_catalog
-from token2metrics.modeling.train import Trainer
-from token2metrics.prediction.predictor import ModelPredictor
-from token2metrics.processors.pipeline import PreparedData, prepare_measurements
+from token2metrics.processors.pipeline import PreparedData, fingerprint, prepare_measurements
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 PERCENT = 100.0
-Apes = NDArray[np.float64]
+TENTH_PERCENTILE = 10.0
+Floats = NDArray[np.float64]
+Summary = Callable[[Floats], float]
+
+
+class Bound(StrEnum):
+    """On which side of its target a figure has to be."""
+
+    AT_MOST = "at most"
+    AT_LEAST = "at least"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One figure of the accuracy table.
+class Target:
+    """What a figure has to reach."""
+
+    value: float
+    bound: Bound = Bound.AT_MOST
+
+    def holds(self, value: float) -> bool:
+        """Return whether a figure reaches the target; nan never does."""
+        if self.bound is Bound.AT_MOST:
+            return bool(value <= self.value)
+        return bool(value >= self.value)
+
+
+Targets = Mapping[tuple[str, str], Sequence[Target]]
+"""The targets of each model and statistic; there may be two, one from each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One value of one draw, or of one held-out row.
 
     Attributes:
         task: Id of the protocol.
         model: Model, or device and model.
-        statistic: What is counted.
-        value: The figure, in percent.
-        target: The most it may be; None where the protocol only reports.
-        holds: Whether it is met; None without a target.
-        protocol: Data, draws and split.
+        statistic: What is counted, with its unit.
+        value: The figure.
     """
 
     task: str
     model: str
     statistic: str
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the accuracy table.
+
+    Attributes:
+        task: Id of the protocol.
+        model: Model, or device and model.
+        statistic: What is counted, with its unit.
+        value: The figure; None where there is none.
+        target: What it has to reach; None where the protocol only reports.
+        bound: On which side of the target it has to be; None without a target.
+        holds: Whether it does; None without a target.
+        protocol: Data, draws and split.
+    """
+
+    task: str
+    model: str
+    statistic: str
+    value: float | None
     target: float | None
+    bound: str | None
     holds: bool | None
     protocol: str
 
 
-def row(
-    task: str, model: str, statistic: str, value: float, protocol: str, target: float | None = None
-) -> Row:
-    """Judge one figure against its target."""
-    holds = None if target is None else bool(value <= target)
-    return Row(task, model, statistic, value, target, holds, protocol)
+def mean(values: Floats) -> float:
+    """Return the mean."""
+    return float(np.mean(values))
+
+
+def median(values: Floats) -> float:
+    """Return the median."""
+    return float(np.median(values))
+
+
+def tenth(values: Floats) -> float:
+    """Return the tenth percentile."""
+    return float(np.percentile(values, TENTH_PERCENTILE))
+
+
+def values_by_key(figures: Sequence[Figure]) -> dict[tuple[str, str, str], Floats]:
+    """Gather the values of each task, model and statistic, in order of appearance."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for figure in figures:
+        found.setdefault((figure.task, figure.model, figure.statistic), []).append(figure.value)
+    return {key: np.array(values) for key, values in found.items()}
+
+
+def summarised(
+    figures: Sequence[Figure], summary: Summary, protocol: str, targets: Targets | None = None
+) -> list[Row]:
+    """Make the rows of figures: one per statistic, or one per target of it.
+
+    Args:
+        figures: Values of all draws.
+        summary: What becomes of the values of one statistic.
+        protocol: Data, draws and split.
+        targets: What to judge.
+    """
+    rows = []
+    for (task, model, statistic), values in values_by_key(figures).items():
+        value = summary(values)
+        judged = (targets or {}).get((model, statistic), ())
+        rows += judged_rows(task, model, statistic, value, judged, protocol)
+    return rows
+
+
+def judged_rows(
+    task: str,
+    model: str,
+    statistic: str,
+    value: float,
+    targets: Sequence[Target],
+    protocol: str,
+) -> list[Row]:
+    """Judge one figure: a row per target, or one without; what is no number is no figure."""
+    shown = value if np.isfinite(value) else None
+    if not targets:
+        return [Row(task, model, statistic, shown, None, None, None, protocol)]
+    return [
+        Row(task, model, statistic, shown, t.value, t.bound, t.holds(value), protocol)
+        for t in targets
+    ]
+
+
+def at_most(values: Mapping[str, Mapping[str, float]]) -> dict[tuple[str, str], tuple[Target]]:
+    """Turn the greatest value of each statistic and model into targets."""
+    return {
+        (model, statistic): (Target(value),)
+        for statistic, by_model in values.items()
+        for model, value in by_model.items()
+    }
+
+
+def per_model(*values: float) -> dict[str, float]:
+    """Name values after the models, in the order 1.5B, 8B, 14B."""
+    return dict(zip(SHORT_NAMES.values(), values, strict=True))
 
 
 def write_rows(rows: Sequence[Row], file: Path) -> None:
@@ -62,23 +175,34 @@ def write_rows(rows: Sequence[Row], file: Path) -> None:
     file.write_text(json.dumps({"rows": [asdict(item) for item in rows]}, indent=1) + "\n")
 
 
-def prepared(rows: pl.DataFrame) -> PreparedData:
+def prepared(rows: pl.DataFrame, edge_device: str = EDGE_DEVICE) -> PreparedData:
     """Take canonical rows through the same file reading and checks as a user's table."""
-    context = FormatContext(EDGE_DEVICE, SERVER_DEVICE, lambda name: name)
+    context = FormatContext(edge_device, SERVER_DEVICE, lambda name: name)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.csv"
         rows.write_csv(file)
         return prepare_measurements([file], context, DataConfig())
 
 
-def shipped_experiments() -> list[ExperimentConfig]:
+def combined(first: PreparedData, second: PreparedData) -> PreparedData:
+    """Put two prepared tables together that share no token setting.
+
+    What many trainings have in common is prepared once; only the drawn rows are new.
+    """
+    rows = pl.concat([first.rows, second.rows]).sort(TOKEN_SETTING)
+    return replace(
+        first,
+        rows=rows,
+        read_by_file={**first.read_by_file, **second.read_by_file},
+        fingerprint=fingerprint(rows),
+        sources=tuple(sorted({*first.sources, *second.sources})),
+    )
+
+
+@lru_cache
+def shipped_experiments() -> tuple[ExperimentConfig, ...]:
     """Return the experiments that come with the project, at their defaults."""
-    return load_catalog(experiments_directory(None))
-
-
-def train(rows: PreparedData, experiment: ExperimentConfig) -> FittedModel:
-    """Train one model with the device's other models in the catalogue."""
-    return Trainer(rows, shipped_experiments(), lambda step: None).train(experiment).model
+    return tuple(load_catalog(experiments_directory(None)))
 
 
 def experiment_of(model: str) -> ExperimentConfig:
@@ -86,26 +210,55 @@ def experiment_of(model: str) -> ExperimentConfig:
     return find_experiment(shipped_experiments(), model)
 
 
-def phase_apes(model: FittedModel, requests: pl.DataFrame) -> dict[str, Apes]:
-    """Return absolute relative errors of prefill, decode and total latency over requests."""
-    predictor = ModelPredictor(model)
-    lengths = requests.select("input_tokens", "output_tokens").rows()
-    measured = {
-        Phase.PREFILL: requests["prefill_latency_s"].to_numpy(),
-        Phase.DECODE: requests["decode_latency_s"].to_numpy(),
+def drawn(rows: int, count: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Draw rows without replacement; a larger draw of one seed contains the smaller ones.
+
+    Returns:
+        The drawn rows and all others, as masks.
+    """
+    order = np.random.default_rng(seed).permutation(rows)
+    chosen = np.zeros(rows, dtype=bool)
+    chosen[order[:count]] = True
+    return chosen, ~chosen
+
+
+def apes(predicted: Floats | None, measured: Floats) -> Floats:
+    """Return absolute errors in percent of the measurement; nan without a prediction."""
+    if predicted is None:
+        return np.full(len(measured), np.nan)
+    errors: Floats = PERCENT * np.abs(predicted / measured - 1)
+    return errors
+
+
+def column(rows: pl.DataFrame, name: str) -> Floats:
+    """Return a column as floats."""
+    return rows.get_column(name).cast(pl.Float64).to_numpy().astype(np.float64)
+
+
+def row_apes(forecast: Forecast, phase: Phase, rows: pl.DataFrame) -> Floats:
+    """Return the latency errors of one phase over canonical rows of that phase."""
+    tokens = column(rows, "input_tokens"), column(rows, "output_tokens")
+    return apes(forecast.latency_s(phase, *tokens), column(rows, "latency_s"))
+
+
+def request_apes(forecast: Forecast, requests: pl.DataFrame) -> dict[str, Floats]:
+    """Return the latency errors of prefill, decode and both together over requests."""
+    input_tokens, output_tokens = column(requests, "input_tokens"), column(
+        requests, "output_tokens"
+    )
+    predicted = {
+        phase: forecast.latency_s(phase, input_tokens, output_tokens) for phase in FITTED_PHASES
     }
-    predicted = {phase: np.zeros(len(lengths)) for phase in FITTED_PHASES}
+    measured = {phase: column(requests, f"{phase}_latency_s") for phase in FITTED_PHASES}
+    found = {}
     for phase in FITTED_PHASES:
-        for index, (input_tokens, output_tokens) in enumerate(lengths):
-            cost = predictor.phase_cost(phase, input_tokens, output_tokens)
-            predicted[phase][index] = np.nan if cost is None else cost.latency_s
-    decoded = requests["output_tokens"].to_numpy() > 1
-    total = measured[Phase.PREFILL] + measured[Phase.DECODE]
-    together = predicted[Phase.PREFILL] + predicted[Phase.DECODE]
-    errors = {
-        "prefill": np.abs(predicted[Phase.PREFILL] / measured[Phase.PREFILL] - 1),
-        "decode": np.abs(predicted[Phase.DECODE] - measured[Phase.DECODE])[decoded]
-        / measured[Phase.DECODE][decoded],
-        "total": np.abs(together / total - 1),
-    }
-    return {name: PERCENT * apes for name, apes in errors.items()}
+        works = output_tokens > 1 if phase is Phase.DECODE else np.ones(len(requests), dtype=bool)
+        forecasts = predicted[phase]
+        chosen = None if forecasts is None else forecasts[works]
+        found[str(phase)] = apes(chosen, measured[phase][works])
+    parts = [part for part in predicted.values() if part is not None]
+    together = sum(parts) if len(parts) == len(FITTED_PHASES) else None
+    found["total"] = apes(
+        None if together is None else np.asarray(together), sum(measured.values(), np.zeros(1))
+    )
+    return found

@@ -19,7 +19,7 @@ from token2metrics.files import replacing, write_file
 from token2metrics.prediction.predictor import Predictor
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("train", "predict", "evaluate", "batch-predict", "count-tokens")
+COMMANDS = ("train", "predict", "evaluate", "bench", "batch-predict", "count-tokens")
 SECONDS_PER_ANSWER = 60
 
 

@@ -20,6 +20,7 @@ ORDER = (
     "files",
     "algebra",
     "workload",
+    "precision",
     "architecture",
     "curves",
     "calibration",
@@ -36,6 +37,7 @@ ORDER = (
     "modeling",
     "prediction",
     "training",
+    "bench",
     "report",
     "cli",
 )

@@ -20,9 +20,11 @@ class Quantity(Protocol):
     def __add__(self, other: Any, /) -> Any: ...
     def __radd__(self, other: Any, /) -> Any: ...
     def __sub__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
     def __mul__(self, other: Any, /) -> Any: ...
     def __rmul__(self, other: Any, /) -> Any: ...
     def __truediv__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
 
 
 T = TypeVar("T", bound=Quantity)
@@ -44,6 +46,9 @@ class StepTable(Generic[T]):
 
 class Algebra(Protocol[T]):
     """The functions that plain arithmetic operators do not give."""
+
+    def constant(self, value: T) -> T:
+        """Return a quantity that no weight changes, ready for arithmetic with weights."""
 
     def exp(self, exponent: T) -> T:
         """Return ``e`` to the power of ``exponent``."""
@@ -72,6 +77,10 @@ class Algebra(Protocol[T]):
 
 class FloatAlgebra:
     """Cost formulas on single Python floats."""
+
+    def constant(self, value: float) -> float:
+        """Return a quantity that no weight changes, ready for arithmetic with weights."""
+        return value
 
     def exp(self, exponent: float) -> float:
         """Return ``e`` to the power of ``exponent``."""

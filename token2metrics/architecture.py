@@ -9,17 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token2metrics.errors import ConfigurationError
+from token2metrics.precision import (
+    BYTES_PER_WEIGHT,
+    head_bytes_per_weight,
+    is_known,
+    normal_precision,
+)
 
-BYTES_PER_WEIGHT = {
-    "fp32": 4.0,
-    "bf16": 2.0,
-    "fp16": 2.0,
-    "fp8": 1.0,
-    "int8": 1.0,
-    "q8_0": 34 / 32,
-    "q4_0": 18 / 32,
-}
-"""Stored bytes per weight; the ``q`` blocks hold 32 weights and one fp16 scale."""
+__all__ = ["BYTES_PER_WEIGHT", "Architecture"]
 
 KV_CACHE_BYTES = 2.0
 """Bytes per cached key or value element: 16-bit caches throughout."""
@@ -101,13 +98,16 @@ class Architecture:
         """Return the bytes one decode step reads: all blocks and the output head.
 
         Args:
-            precision: A key of ``BYTES_PER_WEIGHT``.
+            precision: A known precision, in any spelling ``normal_precision`` understands.
 
         Raises:
             ConfigurationError: If the precision is unknown.
         """
-        if precision not in BYTES_PER_WEIGHT:
+        if not is_known(precision):
             known = ", ".join(BYTES_PER_WEIGHT)
-            raise ConfigurationError(f"expected a precision among {known}, got {precision!r}")
-        weights = self.non_embedding_parameters + self.output_head_parameters
-        return BYTES_PER_WEIGHT[precision] * weights
+            raise ConfigurationError(
+                f"expected a precision among {known}, got {precision!r}; for another one name the "
+                "model's GGUF file (gguf_file)"
+            )
+        blocks = BYTES_PER_WEIGHT[normal_precision(precision)] * self.non_embedding_parameters
+        return blocks + head_bytes_per_weight(precision) * self.output_head_parameters

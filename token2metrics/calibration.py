@@ -7,18 +7,21 @@ zero, so the laws of the curve hold after it too. Each starts at the identity.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
 from token2metrics.algebra import Algebra, T
-from token2metrics.curves import Curve, Parameter
+from token2metrics.curves import Parameter
 from token2metrics.errors import ConfigurationError
 from token2metrics.vocabulary import CalibrationMethod
 
 MIN_EXPONENT = 0.25
 MAX_EXPONENT = 4.0
 DEFAULT_SPREAD = 0.1
+
+Join = Callable[[Mapping[str, T]], T]
+"""Joins named terms in seconds into a latency in seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Calibration(ABC):
     def apply(
         self,
         algebra: Algebra[T],
-        curve: Curve,
+        join: Join[T],
         terms: Mapping[str, T],
         started: T,
         weights: Mapping[str, T],
@@ -50,7 +53,7 @@ class Calibration(ABC):
 
         Args:
             algebra: Where the quantities live.
-            curve: Joins terms into a latency.
+            join: The curve's way to join terms into a latency.
             terms: The source's terms in seconds.
             started: 1 where the phase has work, else 0.
             weights: Values of ``parameters`` by name.
@@ -68,13 +71,13 @@ class Identity(Calibration):
     def apply(
         self,
         algebra: Algebra[T],
-        curve: Curve,
+        join: Join[T],
         terms: Mapping[str, T],
         started: T,
         weights: Mapping[str, T],
     ) -> T:
         """Return the curve's own latency."""
-        return curve.combine(algebra, terms)
+        return join(terms)
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,13 @@ class Scaling(Calibration):
     def apply(
         self,
         algebra: Algebra[T],
-        curve: Curve,
+        join: Join[T],
         terms: Mapping[str, T],
         started: T,
         weights: Mapping[str, T],
     ) -> T:
         """Return the scaled latency."""
-        latency: T = weights["gain"] * curve.combine(algebra, terms)
+        latency: T = weights["gain"] * join(terms)
         return latency
 
 
@@ -109,13 +112,13 @@ class Affine(Calibration):
     def apply(
         self,
         algebra: Algebra[T],
-        curve: Curve,
+        join: Join[T],
         terms: Mapping[str, T],
         started: T,
         weights: Mapping[str, T],
     ) -> T:
         """Return the scaled and shifted latency."""
-        scaled = weights["gain"] * curve.combine(algebra, terms)
+        scaled = weights["gain"] * join(terms)
         latency: T = scaled + weights["offset_s"] * started
         return latency
 
@@ -134,14 +137,14 @@ class PowerLaw(Calibration):
     def apply(
         self,
         algebra: Algebra[T],
-        curve: Curve,
+        join: Join[T],
         terms: Mapping[str, T],
         started: T,
         weights: Mapping[str, T],
     ) -> T:
         """Return the latency on the power law."""
         latency: T = weights["gain"] * algebra.power(
-            curve.combine(algebra, terms), weights["exponent"]
+            join(terms), weights["exponent"]
         )
         return latency
 
@@ -160,14 +163,14 @@ class PerTerm(Calibration):
     def apply(
         self,
         algebra: Algebra[T],
-        curve: Curve,
+        join: Join[T],
         terms: Mapping[str, T],
         started: T,
         weights: Mapping[str, T],
     ) -> T:
         """Return the latency from the corrected terms."""
         corrected = {name: weights[f"ratio_{name}"] * seconds for name, seconds in terms.items()}
-        latency: T = weights["gain"] * curve.combine(algebra, corrected)
+        latency: T = weights["gain"] * join(corrected)
         return latency
 
 
@@ -184,7 +187,7 @@ def build_calibration(
         ConfigurationError: If the method is ``auto``, which names no form.
     """
     match method:
-        case CalibrationMethod.DIRECT:
+        case CalibrationMethod.DIRECT | CalibrationMethod.PRIOR:
             return Identity(terms, spread)
         case (
             CalibrationMethod.SIMPLE_SCALING

@@ -26,6 +26,8 @@ class Measurement(dy.Schema):
         latency_s: Seconds of the phase.
         energy_j: Joules over the energy window; null when not metered.
         energy_window_s: Seconds over which the energy was metered; null means the latency.
+        energy_samples: How many readings the meter took over the window; null for one that
+            integrates, or when unknown.
         power_rail: The metered rail; null when unknown.
         repeats: How many measurements the row aggregates.
         source: Citation or file name.
@@ -43,6 +45,7 @@ class Measurement(dy.Schema):
     latency_s = dy.Float64(nullable=False, min_exclusive=0, max=MAX_LATENCY_S)
     energy_j = dy.Float64(nullable=True, min_exclusive=0)
     energy_window_s = dy.Float64(nullable=True, min_exclusive=0)
+    energy_samples = dy.Float64(nullable=True, min=1)
     power_rail = dy.String(nullable=True, min_length=1)
     repeats = dy.Int64(nullable=False, min=1)
     source = dy.String(nullable=False)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from token2metrics.architecture import Architecture
 from token2metrics.curves.mlp import MAX_HIDDEN
 from token2metrics.curves.polynomial import MAX_DEGREE
-from token2metrics.curves.roofline import MAX_NORM_ORDER
+from token2metrics.curves.roofline import DEFAULT_NORM_ORDER, MAX_NORM_ORDER
+from token2metrics.curves.spline import DEFAULT_SMOOTHNESS
 from token2metrics.curves.tree import MAX_STEPS
 from token2metrics.errors import ConfigurationError
 from token2metrics.heads import UNLIMITED_POWER_W
@@ -51,7 +52,10 @@ class ModelConfig(Section):
         name: Short name on the command line, such as ``1.5B``.
         aliases: Other names accepted for it.
         architecture: Shape of the transformer.
-        precision: Precision of the weights on the edge device.
+        precision: Precision of the weights on the edge device; ``precision.BYTES_PER_WEIGHT``
+            lists the known ones.
+        gguf_file: The model's GGUF file in that precision, from which training takes the exact
+            bytes of its weights; None for those of the precision's table.
         server_model: Id of the measured server model of the same shape, if there is one.
     """
 
@@ -60,6 +64,7 @@ class ModelConfig(Section):
     aliases: tuple[str, ...] = ()
     architecture: Architecture
     precision: str = "bf16"
+    gguf_file: Path | None = None
     server_model: str | None = None
 
     def answers_to(self, name: str) -> bool:
@@ -67,11 +72,17 @@ class ModelConfig(Section):
         return name.casefold() in {n.casefold() for n in (self.id, self.name, *self.aliases)}
 
 
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+
+
 class HardwareConfig(Section):
     """A device: how measurement tables name it, what it draws and what it costs.
 
     Attributes:
         name: Name in measurement tables, such as ``jetson-agx-orin-64gb``.
+        memory_bandwidth_bytes_per_s: Nominal bandwidth of the memory that holds the weights; None
+            when unknown.
+        compute_flop_per_s: Nominal dense 16-bit arithmetic of the accelerator; None when unknown.
         idle_power_w: Power without work on the measured rail; 0 when unknown.
         power_limit_w: Most power the device can draw; None when unknown.
         purchase_price: What the device costs, in the currency of ``--price-per-kwh``.
@@ -79,6 +90,8 @@ class HardwareConfig(Section):
     """
 
     name: Annotated[str, Field(min_length=1)]
+    memory_bandwidth_bytes_per_s: Rate = None
+    compute_flop_per_s: Rate = None
     idle_power_w: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     power_limit_w: (
         Annotated[float, Field(gt=0, le=UNLIMITED_POWER_W, allow_inf_nan=False)] | None
@@ -130,6 +143,12 @@ class TreeHyperparameters(Section):
     shrinkage: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.02
 
 
+class SplineHyperparameters(Section):
+    """Of the spline family: how strongly neighbouring slopes are held together."""
+
+    smoothness: Annotated[float, Field(ge=0, allow_inf_nan=False)] = DEFAULT_SMOOTHNESS
+
+
 class MlpHyperparameters(Section):
     """Of the monotone network."""
 
@@ -139,7 +158,7 @@ class MlpHyperparameters(Section):
 class RooflineHyperparameters(Section):
     """Of the roofline family."""
 
-    norm_order: Annotated[float, Field(ge=1, le=MAX_NORM_ORDER)] = 3.5
+    norm_order: Annotated[float, Field(ge=1, le=MAX_NORM_ORDER)] = DEFAULT_NORM_ORDER
 
 
 HYPERPARAMETERS: dict[RegressionType, type[Section]] = {
@@ -147,6 +166,7 @@ HYPERPARAMETERS: dict[RegressionType, type[Section]] = {
     RegressionType.LINEAR: LinearHyperparameters,
     RegressionType.POLYNOMIAL: PolynomialHyperparameters,
     RegressionType.TREE: TreeHyperparameters,
+    RegressionType.SPLINE: SplineHyperparameters,
     RegressionType.MLP: MlpHyperparameters,
     RegressionType.ROOFLINE: RooflineHyperparameters,
 }

@@ -46,10 +46,12 @@ class PhaseCost(Generic[T]):
     Attributes:
         latency_s: Seconds, >= 0.
         power_w: Mean watts over the phase, or None without measured energy.
+        bare_s: Seconds it would take without the prompt's context; None without power.
     """
 
     latency_s: T
     power_w: T | None
+    bare_s: T | None = None
 
     @property
     def energy_j(self) -> T | None:
@@ -65,7 +67,7 @@ def source_latency_s(
 ) -> T:
     """Return the phase latency on the source, before calibration, in seconds."""
     terms = formula.curve.terms(algebra, workload, weights.curve)
-    return formula.curve.combine(algebra, terms)
+    return formula.curve.combine(algebra, terms, weights.curve)
 
 
 def edge_latency_s(
@@ -75,7 +77,35 @@ def edge_latency_s(
     terms = formula.curve.terms(algebra, workload, weights.curve)
     prefilling = formula.curve.phase is Phase.PREFILL
     started = present(workload.input_tokens) if prefilling else workload.started
-    return formula.calibration.apply(algebra, formula.curve, terms, started, weights.calibration)
+
+
+    def join(parts: Mapping[str, T]) -> T:
+        return formula.curve.combine(algebra, parts, weights.curve)
+
+    return formula.calibration.apply(
+        algebra, join, terms, algebra.constant(started), weights.calibration
+    )
+
+
+def bare_latency_s(
+    algebra: Algebra[T],
+    formula: PhaseFormula,
+    workload: Workload[T],
+    weights: PhaseWeights[T],
+    latency_s: T,
+) -> T:
+    """Return what decode would take after an empty prompt; of prefill, its latency.
+
+    Args:
+        algebra: Where the quantities live.
+        formula: The phase.
+        workload: The request.
+        weights: The phase's weights.
+        latency_s: Latency of the phase.
+    """
+    if formula.curve.phase is Phase.PREFILL:
+        return latency_s
+    return edge_latency_s(algebra, formula, workload.without_prompt(), weights)
 
 
 def phase_cost(
@@ -85,4 +115,5 @@ def phase_cost(
     latency = edge_latency_s(algebra, formula, workload, weights)
     if formula.head is None:
         return PhaseCost(latency, None)
-    return PhaseCost(latency, formula.head.mean_power_w(algebra, latency, weights.head))
+    bare = bare_latency_s(algebra, formula, workload, weights, latency)
+    return PhaseCost(latency, formula.head.mean_power_w(algebra, latency, bare, weights.head), bare)

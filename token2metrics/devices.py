@@ -4,13 +4,21 @@ from token2metrics.config import HardwareConfig
 
 JETSON_AGX_ORIN_64GB = HardwareConfig(
     name="jetson-agx-orin-64gb",
+    memory_bandwidth_bytes_per_s=204.8e9,
+    compute_flop_per_s=42.5e12,
     idle_power_w=5.5,
     power_limit_w=60.0,
     purchase_price=1999.0,
     lifetime_years=5.0,
 )
-"""NVIDIA's module reaches 60 W in MAXN; the developer kit's list price in US dollars; idle
+"""Bandwidth and arithmetic (85 dense int8 TOPS of the GPU, half of that in 16 bits) from NVIDIA's
+data sheet. NVIDIA's module reaches 60 W in MAXN; the developer kit's list price in US dollars; idle
 power as EdgeReasoning (arXiv:2511.01866) measured it between requests."""
 
-NVIDIA_A100 = HardwareConfig(name="nvidia-a100", power_limit_w=400.0)
-"""The limit is that of the SXM board."""
+NVIDIA_A100 = HardwareConfig(
+    name="nvidia-a100",
+    memory_bandwidth_bytes_per_s=1555e9,
+    compute_flop_per_s=312e12,
+    power_limit_w=400.0,
+)
+"""Figures of the 40 GB SXM board's data sheet."""

@@ -14,6 +14,10 @@ EXTRA_OF_PACKAGE = {
     "torch": "fit",
     "matplotlib": "plot",
     "tokenizers": "tokens",
+    "gguf": "gguf",
+    "lightgbm": "bench",
+    "sklearn": "bench",
+    "xgboost": "bench",
 }
 """The extra that installs each optional package."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves import Parameter
 
 SMALLEST_DURATION_RATIO = 1e-12
+SMALLEST_DURATION_S = 1e-12
 LOAD_SHARE = "load_share"
 MIN_RAMP_S = 0.05
 MAX_RAMP_S = 20.0
@@ -16,6 +18,7 @@ INITIAL_RAMP_S = 1.0
 INITIAL_LOAD_SHARE = 0.5
 INITIAL_RAMP_SHARE = 0.1
 INITIAL_TAIL_SHARE = 0.5
+INITIAL_SAVING = 0.1
 WIDE_SPREAD = 3.0
 RAMP_SPREAD = 1.0
 """Priors on what few metered rows cannot tell: shares of the range, and the ramp's length."""
@@ -24,6 +27,19 @@ MAX_RAMP_SHARE = 0.99
 
 UNLIMITED_POWER_W = 10_000.0
 """Stands for a device whose power limit nobody stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[T]):
+    """What a power meter saw of a phase.
+
+    Attributes:
+        length_s: Seconds over which it summed, from the start of the work.
+        period_s: Seconds between its readings; 0 for one that integrates continuously.
+    """
+
+    length_s: T
+    period_s: T
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class PowerHead:
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the load's share of the range, the ramp's of the load, and the time constant.
 
+        ``context_saving`` is the share of the load that time added by context does without.
         ``tail_share`` is what power does after the work until a longer window closes, from 0,
         idle at once, to 1, steady power throughout.
         """
@@ -54,28 +71,84 @@ class PowerHead:
             Parameter(
                 "ramp_s", INITIAL_RAMP_S, lower=MIN_RAMP_S, upper=MAX_RAMP_S, spread=RAMP_SPREAD
             ),
+            Parameter("context_saving", INITIAL_SAVING, upper=1.0, spread=WIDE_SPREAD),
             Parameter("tail_share", INITIAL_TAIL_SHARE, upper=1.0, spread=WIDE_SPREAD),
         )
 
-    def _load_w(self, weights: Mapping[str, T]) -> T:
+    def _load_w(
+        self, algebra: Algebra[T], latency_s: T, bare_s: T, weights: Mapping[str, T]
+    ) -> T:
         """Return the steady power above idle."""
-        load: T = weights[LOAD_SHARE] * (self.power_limit_w - self.idle_power_w)
-        return load
+        full: T = weights[LOAD_SHARE] * (self.power_limit_w - self.idle_power_w)
+        added = (latency_s - bare_s) / algebra.maximum(latency_s, SMALLEST_DURATION_S)
+        return full - full * weights["context_saving"] * algebra.maximum(added, 0.0)
 
-    def mean_power_w(self, algebra: Algebra[T], latency_s: T, weights: Mapping[str, T]) -> T:
+    def mean_power_w(
+        self, algebra: Algebra[T], latency_s: T, bare_s: T, weights: Mapping[str, T]
+    ) -> T:
         """Return the mean power over the first ``latency_s`` seconds of work.
 
-        ``P_inf - dP tau / T (1 - exp(-T / tau))``, with ``1 - exp(-x)`` computed as
-        ``tanh(x / 2) (1 + exp(-x))`` to stay exact for short phases.
+        The part of the work that the prompt's context adds may draw less: the units that the
+        rest keeps busy wait for the KV cache.
+
+        ``P_inf - dP tau / T (1 - exp(-T / tau))``.
+
+        Args:
+            algebra: Where the quantities live.
+            latency_s: Seconds of work.
+            bare_s: Seconds that the same work would take without the prompt's context, at most
+                ``latency_s``.
+            weights: Values of ``parameters`` by name.
         """
-        duration = algebra.maximum(latency_s / weights["ramp_s"], SMALLEST_DURATION_RATIO)
-        decay = algebra.exp(duration * -1.0)
-        mean_decay = algebra.tanh(duration * 0.5) * (decay + 1.0) / duration
-        load = self._load_w(weights)
-        power: T = load - load * weights["ramp_share"] * mean_decay + self.idle_power_w
+        load = self._load_w(algebra, latency_s, bare_s, weights)
+        decay = _mean_decay(algebra, latency_s / weights["ramp_s"])
+        power: T = load - load * weights["ramp_share"] * decay + self.idle_power_w
         return power
 
-    def tail_power_w(self, weights: Mapping[str, T]) -> T:
-        """Return the power after the work, in a window that closes later."""
-        power: T = self._load_w(weights) * weights["tail_share"] + self.idle_power_w
-        return power
+    def window_energy_j(
+        self,
+        algebra: Algebra[T],
+        latency_s: T,
+        bare_s: T,
+        window: Window[T],
+        weights: Mapping[str, T],
+    ) -> T:
+        """Return what a meter reads over a window that holds the work and ends with a tail.
+
+        A meter that reads every ``p`` seconds, first as the work begins, sums ``p P(k p)``: it
+        sees the ramp longer than it was, by ``p / (1 - exp(-p / tau))`` instead of ``tau``. Over
+        ``N`` readings that is ``P_inf p N - c``.
+
+        Args:
+            algebra: Where the quantities live.
+            latency_s: Seconds of work.
+            bare_s: Seconds that it would take without the prompt's context.
+            window: What the meter saw.
+            weights: Values of ``parameters`` by name.
+        """
+        load = self._load_w(algebra, latency_s, bare_s, weights)
+        tail_s = algebra.maximum(window.length_s - latency_s, 0.0)
+        tail_w = load * weights["tail_share"] + self.idle_power_w
+        seen_s = latency_s + tail_s
+        ramp_s = weights["ramp_s"]
+        between = _mean_decay(algebra, window.period_s / ramp_s)
+        unseen = 1.0 / between - 1.0
+        decayed_s = _mean_decay(algebra, seen_s / ramp_s) * seen_s
+        deficit_j = load * weights["ramp_share"] * decayed_s * unseen
+        energy: T = (
+            self.mean_power_w(algebra, latency_s, bare_s, weights) * latency_s
+            + tail_w * tail_s
+            - deficit_j
+        )
+        return algebra.maximum(energy, 0.0)
+
+
+def _mean_decay(algebra: Algebra[T], duration: T) -> T:
+    """Return the mean of ``exp(-x)`` for ``x`` from 0 to ``duration``, exact for short ones.
+
+    ``1 - exp(-x)`` is computed as ``tanh(x / 2) (1 + exp(-x))``.
+    """
+    long_enough = algebra.maximum(duration, SMALLEST_DURATION_RATIO)
+    decay = algebra.exp(long_enough * -1.0)
+    mean: T = algebra.tanh(long_enough * 0.5) * (decay + 1.0) / long_enough
+    return mean

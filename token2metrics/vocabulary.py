@@ -25,6 +25,7 @@ class RegressionType(StrEnum):
     LINEAR = "linear"
     POLYNOMIAL = "polynomial"
     TREE = "tree"
+    SPLINE = "spline"
     MLP = "mlp"
     ROOFLINE = "roofline"
 
@@ -38,18 +39,20 @@ class CalibrationMethod(StrEnum):
     LINEAR_FIT = "linear_fit"
     POWER_LAW = "power_law"
     PER_TERM = "per_term"
+    PRIOR = "prior"
     DIRECT = "direct"
     MANUAL = "manual"
 
 
 class SourceKind(StrEnum):
-    """Which measurements the calibrated curve comes from.
+    """What the calibrated curve comes from.
 
     ``server``: the same model shape on a server. ``siblings``: the other models measured on
-    the same edge device, carried over through their architectures. ``none``: the edge rows
-    of the model alone.
+    the same edge device, carried over through their architectures. ``hardware``: the nominal
+    bandwidth and arithmetic of the device. ``none``: the edge rows of the model alone.
     """
 
     SERVER = "server"
     SIBLINGS = "siblings"
+    HARDWARE = "hardware"
     NONE = "none"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from token2metrics.algebra import Algebra, T
 
 TILE_TOKENS = 64
 WIDE_TILE_TOKENS = 128
+WIDEST_TILE_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Workload(Generic[T]):
         started: 1 once there is a decode step, else 0.
         tiles: ``input_tokens`` rounded up to whole tiles of 64.
         wide_tiles: ``input_tokens`` rounded up to whole tiles of 128.
+        widest_tiles: ``input_tokens`` rounded up to whole tiles of 256.
         traffic: The model's shape.
     """
 
@@ -50,7 +52,20 @@ class Workload(Generic[T]):
     started: T
     tiles: T
     wide_tiles: T
+    widest_tiles: T
     traffic: ModelTraffic[T]
+
+    def without_prompt(self) -> Workload[T]:
+        """Return the same answer to an empty prompt."""
+        nothing = self.input_tokens * 0.0
+        return replace(
+            self,
+            input_tokens=nothing,
+            attended_tokens=self.steps * (self.steps + 1.0) * 0.5,
+            tiles=nothing,
+            wide_tiles=nothing,
+            widest_tiles=nothing,
+        )
 
 
 def workload_of(
@@ -72,5 +87,6 @@ def workload_of(
         started=algebra.at_least(steps, 1.0),
         tiles=algebra.ceil(input_tokens / TILE_TOKENS) * float(TILE_TOKENS),
         wide_tiles=algebra.ceil(input_tokens / WIDE_TILE_TOKENS) * float(WIDE_TILE_TOKENS),
+        widest_tiles=algebra.ceil(input_tokens / WIDEST_TILE_TOKENS) * float(WIDEST_TILE_TOKENS),
         traffic=traffic,
     )

@@ -49,6 +49,18 @@ class ErrorSummary(Record, frozen=True):
     bias_percent: float
 
 
+class MeterRecord(Record, frozen=True):
+    """How the meter behind a power head read.
+
+    Attributes:
+        period_s: Seconds between its readings; 0 for one that integrates.
+        pad_s: By how much its windows outlast the work on average.
+    """
+
+    period_s: float
+    pad_s: float
+
+
 class HeadRecord(Record, frozen=True):
     """The power head of a phase, and what its energy was measured on.
 
@@ -56,12 +68,14 @@ class HeadRecord(Record, frozen=True):
         power_rail: Rail the energy belongs to.
         rows: Edge rows with energy; 0 when carried over from other models.
         rests_on: What it was fitted on, in words.
+        meter: How the meter read.
         errors: Held-out errors of the metered energy.
     """
 
     power_rail: str | None
     rows: int
     rests_on: str
+    meter: MeterRecord
     errors: tuple[ErrorSummary, ...] = ()
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from token2metrics import __version__
 from token2metrics.cli.batch_predict import batch_predict
+from token2metrics.cli.bench import bench
 from token2metrics.cli.count_tokens import count_tokens
 from token2metrics.cli.evaluate import evaluate
 from token2metrics.cli.predict import predict
@@ -67,6 +68,7 @@ def start(
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(bench)
 app.command()(batch_predict)
 app.command()(count_tokens)
 

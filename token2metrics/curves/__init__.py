@@ -8,6 +8,7 @@ from token2metrics.curves.linear import LinearCurve
 from token2metrics.curves.mlp import MlpCurve
 from token2metrics.curves.polynomial import PolynomialCurve
 from token2metrics.curves.roofline import RooflineCurve
+from token2metrics.curves.spline import SplineCurve
 from token2metrics.curves.tree import TreeCurve
 from token2metrics.errors import ConfigurationError
 from token2metrics.vocabulary import Phase, RegressionType
@@ -18,6 +19,7 @@ FAMILIES: dict[RegressionType, type[Curve]] = {
     RegressionType.LINEAR: LinearCurve,
     RegressionType.POLYNOMIAL: PolynomialCurve,
     RegressionType.TREE: TreeCurve,
+    RegressionType.SPLINE: SplineCurve,
     RegressionType.MLP: MlpCurve,
     RegressionType.ROOFLINE: RooflineCurve,
 }

@@ -49,12 +49,16 @@ class Regularity:
     Attributes:
         slopes: Penalty on the weights of the basis.
         steps: Penalty on the heights of learned steps.
+        differences: Penalty on the differences of neighbouring weights among ``neighbours``.
+        neighbours: Names of basis weights that should resemble each other, in order.
         scaled: Whether slopes count in shares of the latency, rather than per token.
         most_steps: Most thresholds a staircase may have.
     """
 
     slopes: float = 0.0
     steps: float = 0.0
+    differences: float = 0.0
+    neighbours: tuple[str, ...] = ()
     scaled: bool = True
     most_steps: int = 0
 
@@ -131,7 +135,7 @@ class Curve(ABC):
     ) -> dict[str, T]:
         """Return the named parts of the latency in seconds, each >= 0 and never falling."""
         return {
-            name: weights.values[name] * feature
+            name: weights.values[name] * algebra.constant(feature)
             for name, feature in self.basis(algebra, workload).items()
         }
 
@@ -139,12 +143,19 @@ class Curve(ABC):
         """Return the names of ``terms``."""
         return tuple(self.basis(algebra, workload))
 
-    def combine(self, algebra: Algebra[T], terms: Mapping[str, T]) -> T:
+    def combine(
+        self, algebra: Algebra[T], terms: Mapping[str, T], weights: CurveWeights[T]
+    ) -> T:
         """Join the terms into the phase latency in seconds: their sum."""
-        total, *others = terms.values()
-        for term in others:
-            total = total + term
-        return total
+        return total(terms)
+
+
+def total(terms: Mapping[str, T]) -> T:
+    """Return the sum of named terms, at least one."""
+    whole, *others = terms.values()
+    for term in others:
+        whole = whole + term
+    return whole
 
 
 def present(feature: T) -> T:

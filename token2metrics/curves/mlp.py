@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from token2metrics.algebra import Algebra, T
-from token2metrics.curves.curve import MAX_WEIGHT, Curve, CurveWeights, Parameter, present
+from token2metrics.curves.curve import MAX_WEIGHT, Curve, CurveWeights, Parameter, present, total
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
@@ -81,7 +81,10 @@ class MlpCurve(Curve):
     ) -> dict[str, T]:
         """Return the bent trend as the only term."""
         counts = {"input": workload.input_tokens, "steps": workload.steps}
-        log_tokens = {axis: algebra.log1p(counts[axis]) / LOG_TOKENS_SCALE for axis in self._axes()}
+        log_tokens = {
+            axis: algebra.constant(algebra.log1p(counts[axis]) / LOG_TOKENS_SCALE)
+            for axis in self._axes()
+        }
         bends = {}
         for unit in range(self.hidden):
             activation = weights.values[f"offset_{unit}"]
@@ -89,5 +92,5 @@ class MlpCurve(Curve):
                 activation = activation + weights.values[f"slope_{axis}_{unit}"] * value
             amplitude = weights.values[f"amplitude_{unit}"]
             bends[str(unit)] = amplitude * algebra.tanh(activation) + amplitude
-        trend = self.combine(algebra, super().terms(algebra, workload, weights))
-        return {"response": trend * algebra.exp(self.combine(algebra, bends))}
+        trend = total(super().terms(algebra, workload, weights))
+        return {"response": trend * algebra.exp(total(bends))}

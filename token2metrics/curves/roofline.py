@@ -12,19 +12,26 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from token2metrics.algebra import Algebra, T
-from token2metrics.curves.curve import Curve, CurveWeights, present
+from token2metrics.curves.curve import Curve, CurveWeights, Parameter, present, total
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
+DEFAULT_NORM_ORDER = 4.0
 MAX_NORM_ORDER = 16.0
+EXCESS_ORDER = "excess_order"
+ORDER_SPREAD = 0.15
+"""How far a device's order lies from the configured one, as a logarithm of the excess."""
+
 SMALLEST_LATENCY_S = 1e-30
 
 TERM_OF_WEIGHT = {
     "s_per_flop": "arithmetic",
     "s_per_tile_flop": "arithmetic",
     "s_per_wide_tile_flop": "arithmetic",
+    "s_per_widest_tile_flop": "arithmetic",
     "s_per_attention_flop": "arithmetic",
     "s_per_byte": "bandwidth",
+    "s_per_kv_byte": "bandwidth",
     "s_per_layer": "overhead",
 }
 """Which physical term each weight belongs to."""
@@ -35,15 +42,15 @@ class RooflineCurve(Curve):
     """Arithmetic, bandwidth and launch overhead.
 
     Prefill is a p-norm, a smooth maximum, of three terms: the arithmetic of the prompt (exact,
-    and rounded up to tiles of 64 and 128 tokens, which gives the staircase), one read of the
+    and rounded up to tiles of 64, 128 and 256 tokens, which gives the staircase), one read of the
     weights, and the launches of every layer. A decode step reads the weights and the KV cache
-    and launches every layer: ``(W S + KV A) * s_per_byte + L S * s_per_layer``.
+    and launches every layer: ``W S * s_per_byte + KV A * s_per_kv_byte + L S * s_per_layer``.
 
     Attributes:
-        norm_order: Order of the p-norm; larger is closer to a hard maximum.
+        norm_order: Order of the p-norm before any row is seen; larger is closer to a hard maximum.
     """
 
-    norm_order: float = 3.5
+    norm_order: float = DEFAULT_NORM_ORDER
     linear_in_weights: ClassVar[bool] = False
 
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -58,13 +65,14 @@ class RooflineCurve(Curve):
                 "s_per_flop": prompt * traffic.flop_per_token,
                 "s_per_tile_flop": workload.tiles * traffic.flop_per_token,
                 "s_per_wide_tile_flop": workload.wide_tiles * traffic.flop_per_token,
+                "s_per_widest_tile_flop": workload.widest_tiles * traffic.flop_per_token,
                 "s_per_attention_flop": prompt * prompt * traffic.attention_flop,
                 "s_per_byte": present(prompt) * traffic.weight_bytes,
                 "s_per_layer": present(prompt) * traffic.layers,
             }
         return {
-            "s_per_byte": workload.steps * traffic.weight_bytes
-            + workload.attended_tokens * traffic.kv_bytes_per_token,
+            "s_per_byte": workload.steps * traffic.weight_bytes,
+            "s_per_kv_byte": workload.attended_tokens * traffic.kv_bytes_per_token,
             "s_per_layer": workload.steps * traffic.layers,
         }
 
@@ -82,16 +90,23 @@ class RooflineCurve(Curve):
             grouped[term] = grouped[term] + seconds if term in grouped else seconds
         return grouped
 
-    def combine(self, algebra: Algebra[T], terms: Mapping[str, T]) -> T:
+    def shape_parameters(self) -> tuple[Parameter, ...]:
+        """Return by how much the order of the prefill norm exceeds one."""
+        if self.phase is Phase.DECODE:
+            return ()
+        return (Parameter(EXCESS_ORDER, self.norm_order - 1.0, spread=ORDER_SPREAD),)
+
+    def combine(
+        self, algebra: Algebra[T], terms: Mapping[str, T], weights: CurveWeights[T]
+    ) -> T:
         """Join prefill terms by the p-norm and decode terms by their sum."""
         if self.phase is Phase.DECODE:
-            return super().combine(algebra, terms)
+            return total(terms)
         largest, *others = terms.values()
         for term in others:
             largest = algebra.maximum(largest, term)
         largest = algebra.maximum(largest, SMALLEST_LATENCY_S)
-        powers = {
-            name: algebra.power(term / largest, self.norm_order) for name, term in terms.items()
-        }
-        norm: T = largest * algebra.power(super().combine(algebra, powers), 1.0 / self.norm_order)
+        order = weights.values[EXCESS_ORDER] + 1.0
+        powers = {name: algebra.power(term / largest, order) for name, term in terms.items()}
+        norm: T = largest * algebra.power(total(powers), 1.0 / order)
         return norm

@@ -17,7 +17,7 @@ MAX_STEPS = 4096
 class TreeCurve(Curve):
     """Monotone boosted steps on a trend that continues outside the measured range.
 
-    The trend of prefill is linear in tokens and in whole tiles of 64 and 128 tokens, that of
+    The trend of prefill is linear in tokens and in whole tiles of 64, 128 and 256, that of
     decode linear in steps and attended keys. Each learned step is a stump of non-negative
     height on one threshold: of ``input_tokens`` in prefill, of decode steps in decode.
 
@@ -45,6 +45,7 @@ class TreeCurve(Curve):
                 "token": workload.input_tokens,
                 "tile": workload.tiles,
                 "wide_tile": workload.wide_tiles,
+                "widest_tile": workload.widest_tiles,
             }
         return {"step": workload.steps, "attended": workload.attended_tokens}
 

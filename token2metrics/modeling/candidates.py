@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from token2metrics.calibration import build_calibration
 from token2metrics.config import ExperimentConfig
 from token2metrics.cost import PhaseFormula
 from token2metrics.curves import FAMILIES, build_curve
 from token2metrics.heads import PowerHead
-from token2metrics.modeling.rows import ALGEBRA, FitRows
+from token2metrics.modeling.rows import ANY_REQUEST, FLOATS, FitRows
 from token2metrics.modeling.validation import HeldOut, Split, ValidationPlan
 from token2metrics.vocabulary import (
     FITTED_PHASES,
@@ -29,9 +30,21 @@ HALF_COUNTED_ERROR = 0.5
 TRANSFERRED = tuple(
     method
     for method in CalibrationMethod
-    if method not in (CalibrationMethod.AUTO, CalibrationMethod.DIRECT, CalibrationMethod.MANUAL)
+    if method
+    not in (
+        CalibrationMethod.AUTO,
+        CalibrationMethod.DIRECT,
+        CalibrationMethod.MANUAL,
+        CalibrationMethod.PRIOR,
+    )
 )
 """The methods that learn a correction of a source curve."""
+
+CERTAINTY = 0.9
+"""How certain it must be that a less trusted candidate does better."""
+
+ORIGINS = {SourceKind.NONE: "edge rows", SourceKind.HARDWARE: "nominal hardware figures"}
+"""Sources in words, where their name does not say it."""
 
 Errors = NDArray[np.float64]
 
@@ -46,17 +59,17 @@ class Candidate:
 
     def __str__(self) -> str:
         """Return the candidate in words."""
-        origin = "edge rows" if self.source is SourceKind.NONE else self.source
-        return f"{self.family}, {self.method} from {origin}"
+        return f"{self.family}, {self.method} from {ORIGINS.get(self.source, str(self.source))}"
 
 
-PREFERENCE = (
-    Candidate(RegressionType.ROOFLINE, SourceKind.SIBLINGS, CalibrationMethod.LOG_RATIO),
-    Candidate(RegressionType.ROOFLINE, SourceKind.SERVER, CalibrationMethod.PER_TERM),
-    Candidate(RegressionType.ROOFLINE, SourceKind.NONE, CalibrationMethod.DIRECT),
-)
-"""What is taken where rows are too few to validate: the same device's other models, then the
-same model's server curve, then the architecture alone."""
+FEWEST_SETTINGS = {
+    RegressionType.LINEAR: 6,
+    RegressionType.POLYNOMIAL: 8,
+    RegressionType.SPLINE: 12,
+    RegressionType.TREE: 12,
+    RegressionType.MLP: 12,
+}
+"""Rows below which ``auto`` does not offer a family that knows nothing but them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,41 +88,72 @@ class Sources:
 
 
 def list_candidates(experiment: ExperimentConfig, sources: Sources) -> list[Candidate]:
-    """List every candidate the configuration allows and the rows support.
+    """List every candidate the configuration allows and the rows support, most trusted first.
 
-    Without edge rows the device's other models are taken as they are; a server's curve says
-    nothing of the device without a factor. A factor given by hand applies to the server curve
-    where there is one. A method that needs a source where there is none falls back to the edge
-    rows alone.
+    Trusted most is what knows most beside the calibration rows: the same device's other models,
+    the same model's server curve, the nominal figures of the device. A method that needs a
+    source where there is none falls back to the edge rows alone.
     """
     chosen = experiment.regression.type
+    method = experiment.calibration.method
     families = list(FAMILIES) if chosen is RegressionType.AUTO else [chosen]
+    if sources.edge is None and method is not CalibrationMethod.MANUAL:
+        return _believed(sources)[:1] if RegressionType.ROOFLINE in families else []
+    if method is CalibrationMethod.AUTO:
+        return _automatic(families, sources)
     return [
-        candidate
-        for family in families
-        for candidate in _of_family(family, experiment.calibration.method, sources)
+        candidate for family in families for candidate in _of_family(family, method, sources)
     ]
+
+
+def _believed(sources: Sources) -> list[Candidate]:
+    """List rooflines that start from a belief, the most trusted first."""
+    return [
+        Candidate(RegressionType.ROOFLINE, kind, CalibrationMethod.PRIOR)
+        for kind in (SourceKind.SIBLINGS, SourceKind.SERVER, SourceKind.HARDWARE)
+        if kind is SourceKind.HARDWARE or kind in sources.others
+    ]
+
+
+def _automatic(families: Sequence[RegressionType], sources: Sources) -> list[Candidate]:
+    """List what ``auto`` tries: beliefs, then families the edge rows alone can tell.
+
+    One family that was asked for is tried whatever the number of rows, and carried over from the
+    server too.
+    """
+    settings = 0 if sources.edge is None else _most_settings(sources.edge)
+    alone = len(families) == 1
+    candidates = _believed(sources) if RegressionType.ROOFLINE in families else []
+    for family in families:
+        if family is RegressionType.ROOFLINE:
+            continue
+        if alone or settings >= FEWEST_SETTINGS[family]:
+            candidates.append(Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT))
+        if alone and SourceKind.SERVER in sources.others:
+            candidates += [Candidate(family, SourceKind.SERVER, m) for m in TRANSFERRED]
+    return candidates
+
+
+def _most_settings(rows: FitRows) -> int:
+    """Return how many token settings the most measured kind of row has."""
+    kinds = (kind.numpy() for kind in rows.pure.values())
+    return max(len(np.unique(rows.settings[kind], axis=0)) for kind in kinds)
 
 
 def _of_family(
     family: RegressionType, method: CalibrationMethod, sources: Sources
 ) -> list[Candidate]:
-    """List the candidates of one family."""
-    usable = [
-        kind
-        for kind in sources.others
-        if kind is SourceKind.SERVER or family is RegressionType.ROOFLINE
-    ]
+    """List the candidates of one family under a method that was asked for."""
+    rooflike = family is RegressionType.ROOFLINE
+    if method is CalibrationMethod.PRIOR and rooflike:
+        return _believed(sources)
+    usable = [kind for kind in sources.others if kind is SourceKind.SERVER or rooflike]
     direct = Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT)
     if method is CalibrationMethod.MANUAL and usable:
         return [Candidate(family, usable[0], method)]
     if sources.edge is None:
-        own_device = [kind for kind in usable if kind is SourceKind.SIBLINGS]
-        return [Candidate(family, kind, CalibrationMethod.MANUAL) for kind in own_device]
-    if method is CalibrationMethod.AUTO:
-        carried = [Candidate(family, kind, m) for kind in usable for m in TRANSFERRED]
-        return [direct, *carried]
-    if method is CalibrationMethod.DIRECT or not usable:
+        return []
+    if method in (CalibrationMethod.DIRECT, CalibrationMethod.PRIOR) or not usable:
         return [direct]
     return [Candidate(family, kind, method) for kind in usable]
 
@@ -117,7 +161,6 @@ def _of_family(
 def build_formulas(
     candidate: Candidate,
     experiment: ExperimentConfig,
-    rows: FitRows,
     heads: Mapping[Phase, PowerHead] | None = None,
 ) -> dict[Phase, PhaseFormula]:
     """Build the formula of both phases.
@@ -125,7 +168,6 @@ def build_formulas(
     Args:
         candidate: Family and method.
         experiment: Hyperparameters of the configured family, and the prior spread.
-        rows: Any rows, to learn the names of the curve's terms.
         heads: Power head of the phases that have measured energy.
     """
     regression = experiment.regression
@@ -135,7 +177,7 @@ def build_formulas(
     formulas = {}
     for phase in FITTED_PHASES:
         curve = build_curve(candidate.family, phase, hyperparameters)
-        terms = curve.term_names(ALGEBRA, rows.workload)
+        terms = curve.term_names(FLOATS, ANY_REQUEST)
         spread = experiment.calibration.ratio_spread
         calibration = build_calibration(candidate.method, terms, spread)
         formulas[phase] = PhaseFormula(curve, calibration, (heads or {}).get(phase))
@@ -156,10 +198,13 @@ class Scored:
 
     def loss(self, held: Sequence[HeldOut], rows: NDArray[np.bool_]) -> float:
         """Return the mean bounded error over held-out rows of a kind; infinite without any."""
+        losses = self.losses(held, rows)
+        return float(losses.mean()) if len(losses) else float("inf")
+
+    def losses(self, held: Sequence[HeldOut], rows: NDArray[np.bool_]) -> Errors:
+        """Return the bounded error of each held-out row of a kind."""
         errors = np.abs(self.held_out(held, rows))
-        if not len(errors):
-            return float("inf")
-        return float((errors / (HALF_COUNTED_ERROR + errors)).mean())
+        return errors / (HALF_COUNTED_ERROR + errors)
 
     def held_out(self, held: Sequence[HeldOut], rows: NDArray[np.bool_]) -> Errors:
         """Return the logarithmic errors on held-out rows of a kind."""
@@ -222,13 +267,17 @@ def _nested_errors(scored: Sequence[Scored], split: Split, judged: NDArray[np.bo
 
 
 def _best(scored: Sequence[Scored], held: Sequence[HeldOut], judged: NDArray[np.bool_]) -> Scored:
-    """Return the candidate of least loss; without held-out rows the most trusted one."""
-    losses = [candidate.loss(held, judged) for candidate in scored]
-    least = int(np.argmin(losses))
-    if np.isfinite(losses[least]):
-        return scored[least]
-    for preferred in PREFERENCE:
-        for candidate in scored:
-            if candidate.candidate == preferred:
-                return candidate
-    return scored[0]
+    """Return the most trusted candidate that is no worse than the best by more than chance.
+
+    The one-standard-error rule (Breiman et al. 1984) on paired losses, with Student's quantile
+    for few rows: then no difference is certain and trust decides; with many the rows do.
+    """
+    losses = np.stack([candidate.losses(held, judged) for candidate in scored])
+    if not losses.shape[1]:
+        return scored[0]
+    excess = losses - losses[int(np.argmin(losses.mean(axis=1)))]
+    rows = excess.shape[1]
+    if rows == 1:
+        return scored[0]
+    chance = student.ppf(CERTAINTY, rows - 1) * excess.std(axis=1, ddof=1) / np.sqrt(rows)
+    return scored[int(np.argmax(excess.mean(axis=1) <= chance))]

@@ -20,6 +20,7 @@ from token2metrics.cost import PhaseWeights
 from token2metrics.curves import CurveWeights
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.modeling.candidates import Candidate, Choice, Sources
+from token2metrics.modeling.energy import meter_of
 from token2metrics.modeling.rows import FitRows
 from token2metrics.modeling.search import Fitted
 from token2metrics.vocabulary import CalibrationMethod, Phase, SourceKind
@@ -119,7 +120,13 @@ def _measured_head(
     words = f"{metered} metered rows on {experiment.edge.name}, rail {rail or 'unnamed'}"
     errors = fitted.energy_errors.get(phase, np.array([]))
     summaries = (summarise(ENERGY_PROTOCOL, errors),) if len(errors) else ()
-    return HeadRecord(power_rail=rail, rows=metered, rests_on=words, errors=summaries)
+    return HeadRecord(
+        power_rail=rail,
+        rows=metered,
+        rests_on=words,
+        meter=meter_of(edge, phase),
+        errors=summaries,
+    )
 
 
 def _rests_on(
@@ -131,10 +138,7 @@ def _rests_on(
     measured = f"{own} rows of {model} on {device}" if own else ""
     if candidate.source is SourceKind.NONE:
         return measured
-    count = _rows_of(sources.others[candidate.source], phase)
-    base = f"{count} rows of other models on {device}, through the architecture"
-    if candidate.source is SourceKind.SERVER and experiment.server is not None:
-        base = f"{count} rows of {sources.server_model} on {experiment.server.name}"
+    base = _base(experiment, sources, candidate.source, phase)
     if experiment.calibration.method is CalibrationMethod.MANUAL:
         return f"{base}, times {experiment.calibration.scale_factor:g} as given"
     if own:
@@ -142,6 +146,18 @@ def _rests_on(
     if sources.edge is not None:
         return f"{base}; no row of this phase was measured for {model}"
     return f"{base}, uncalibrated: no row of {model} was measured"
+
+
+def _base(
+    experiment: ExperimentConfig, sources: Sources, kind: SourceKind, phase: Phase
+) -> str:
+    """Say in words what a phase starts from, beside the model's own rows."""
+    count = _rows_of(sources.others.get(kind), phase)
+    if kind is SourceKind.HARDWARE:
+        return f"the nominal figures of {experiment.edge.name} and the architecture"
+    if kind is SourceKind.SERVER and experiment.server is not None:
+        return f"{count} rows of {sources.server_model} on {experiment.server.name}"
+    return f"{count} rows of other models on {experiment.edge.name}, through the architecture"
 
 
 def _hull(edge: FitRows | None, phase: Phase) -> Hull | None:

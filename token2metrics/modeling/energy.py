@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from token2metrics.artifact.manifest import MeterRecord
 from token2metrics.config import HardwareConfig
 from token2metrics.heads import LOAD_SHARE, UNLIMITED_POWER_W, PowerHead
 from token2metrics.modeling.rows import FitRows
@@ -15,6 +16,12 @@ from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 SMALLEST_SHARE = 0.02
 LARGEST_SHARE = 0.98
+SHARE_SPREAD = 0.02
+"""By how much steady powers of one device stray from the line, relatively."""
+
+BASE_SPREAD = 0.1
+"""How much of the power range work may cost beside the bytes it moves."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +77,28 @@ def initial_load_share(rows: FitRows, phase: Phase, head: PowerHead) -> float:
     return min(max(share, SMALLEST_SHARE), LARGEST_SHARE)
 
 
+def meter_of(rows: FitRows | None, phase: Phase) -> MeterRecord:
+    """Describe how the rows of a phase were metered.
+
+    The mean pad is shrunk towards one period: a sampler stops at its first reading after the
+    work.
+    """
+    if rows is None:
+        return MeterRecord(period_s=0.0, pad_s=0.0)
+    metered = ~rows.energy_j.isnan() & (rows.includes[phase] > 0)
+    period_s = float(rows.sample_period_s[metered].median())
+    pads_s = (rows.window_s - rows.latency_s)[metered].clamp_min(0.0)
+    pad_s = (float(pads_s.sum()) + period_s) / (len(pads_s) + 1)
+    return MeterRecord(period_s=period_s, pad_s=pad_s)
+
+
 def carry_head(
     head: PowerHead, metered: Sequence[MeteredModel], bytes_per_s: float
 ) -> dict[str, float]:
     """Predict the decode power head of a model from the others on its device.
 
     Steady power above idle is ``base + energy_per_byte * bytes_per_s``, fitted with
-    non-negative least squares; the ramp is the mean of the others'.
+    non-negative least squares in which little of it is base; the ramp is the mean of the others'.
 
     Args:
         head: The device's head.
@@ -86,8 +108,9 @@ def carry_head(
     shares = np.array([model.weights[LOAD_SHARE] for model in metered])
     rates = np.array([model.bytes_per_s for model in metered])
     scale = rates.max() or 1.0
-    matrix = np.stack([np.ones_like(rates), rates / scale], axis=1)
-    base, slope = nnls(matrix / shares[:, None], np.ones_like(shares))[0]
+    measured = np.stack([np.ones_like(rates), rates / scale], axis=1) / shares[:, None]
+    matrix = np.vstack([measured / SHARE_SPREAD, [1.0 / BASE_SPREAD, 0.0]])
+    base, slope = nnls(matrix, np.append(np.full_like(shares, 1.0 / SHARE_SPREAD), 0.0))[0]
     share = base + slope * bytes_per_s / scale
     averaged = {
         parameter.name: float(np.mean([model.weights[parameter.name] for model in metered]))

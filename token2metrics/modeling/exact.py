@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,13 +50,13 @@ class Design:
     Attributes:
         columns: What each unknown means.
         features: Latency per unit of each unknown, ``(rows, columns)``.
-        ridge: Penalty of each unknown, ``(columns,)``.
+        penalty: What should vanish, as combinations of the unknowns, ``(penalties, columns)``.
         edges: Thresholds of the learned steps of each phase that has them.
     """
 
     columns: tuple[Column, ...]
     features: Array
-    ridge: Array
+    penalty: Array
     edges: Mapping[Phase, Array]
 
 
@@ -85,29 +86,46 @@ def design(formulas: Mapping[Phase, PhaseFormula], rows: FitRows, latency_s: Arr
     """
     columns: list[Column] = []
     features: list[Array] = []
-    ridge: list[float] = []
     edges: dict[Phase, Array] = {}
     for phase, formula in formulas.items():
         present = rows.includes[phase].numpy()
-        regularity = formula.curve.regularity()
         for name, feature in formula.curve.basis(ALGEBRA, rows.workload).items():
-            values = feature.expand(len(rows)).numpy() * present
             columns.append(Column(phase, name, is_step=False))
-            features.append(values)
-            ridge.append(
-                regularity.slopes * (_share(values / latency_s) if regularity.scaled else 1.0)
-            )
+            features.append(feature.expand(len(rows)).numpy() * present)
         axis = formula.curve.step_axis(rows.workload)
         if axis is None:
             continue
         counts = axis.numpy()
-        edges[phase] = _thresholds(counts[present > 0], regularity.most_steps)
+        most = formula.curve.regularity().most_steps
+        edges[phase] = _thresholds(counts[present > 0], most)
         for number, edge in enumerate(edges[phase]):
-            values = (counts > edge) * present
             columns.append(Column(phase, str(number), is_step=True))
-            features.append(values)
-            ridge.append(regularity.steps * _share(values / latency_s))
-    return Design(tuple(columns), np.stack(features, axis=1), np.array(ridge), edges)
+            features.append((counts > edge) * present)
+    matrix = np.stack(features, axis=1)
+    penalty = _penalty(columns, formulas, matrix / latency_s[:, None])
+    return Design(tuple(columns), matrix, penalty, edges)
+
+
+def _penalty(
+    columns: list[Column], formulas: Mapping[Phase, PhaseFormula], relative: Array
+) -> Array:
+    """Return what regular curves keep small, ``(penalties, columns)``, as relative errors."""
+    penalties = []
+    for number, column in enumerate(columns):
+        regularity = formulas[column.phase].curve.regularity()
+        weight = regularity.steps if column.is_step else regularity.slopes
+        if weight > 0:
+            scaled = column.is_step or regularity.scaled
+            penalties.append(np.zeros(len(columns)))
+            penalties[-1][number] = weight * (_share(relative[:, number]) if scaled else 1.0)
+    for phase, formula in formulas.items():
+        regularity = formula.curve.regularity()
+        row = [columns.index(Column(phase, name, False)) for name in regularity.neighbours]
+        unit = regularity.differences * _share(relative[:, row].sum(axis=1))
+        for one, other in pairwise(row):
+            penalties.append(np.zeros(len(columns)))
+            penalties[-1][[one, other]] = unit, -unit
+    return np.array(penalties).reshape(-1, len(columns))
 
 
 def symmetric_errors(ratio: Array) -> Array:
@@ -146,7 +164,7 @@ def solve(system: Design, latency_s: Array, mask: NDArray[np.bool_]) -> Array:
     relative = system.features[mask] / measured[:, None]
     scale = relative.max(axis=0)
     scale[scale <= 0.0] = 1.0
-    penalty = np.diag(system.ridge / scale)[system.ridge > 0]
+    penalty = system.penalty / scale
     starts = (np.ones(len(measured)), np.square(measured / measured.max()))
     solutions = [_reweighted(relative / scale, penalty, weights) for weights in starts]
     losses = [np.abs(symmetric_errors(relative / scale @ one)).mean() for one in solutions]

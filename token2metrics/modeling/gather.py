@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from token2metrics.architecture import BYTES_PER_WEIGHT
 from token2metrics.columns import UNSTATED
 from token2metrics.config import ExperimentConfig
 from token2metrics.modeling.candidates import Sources
+from token2metrics.modeling.gguf_file import gguf_weight_bytes
 from token2metrics.modeling.rows import FitRows, fit_rows, traffic_of
+from token2metrics.precision import is_known, normal_precision
 from token2metrics.processors.batch import to_measurements
 from token2metrics.processors.pipeline import PreparedData
 from token2metrics.vocabulary import SourceKind
@@ -25,11 +26,22 @@ def model_traffic(
 ) -> ModelTraffic[float]:
     """Return the arithmetic and memory traffic of an experiment's model.
 
+    At the configured precision the bytes of the model's GGUF file count, where it names one.
+
     Args:
         experiment: The experiment.
         precision: Precision of the weights as measured; None for the configured one.
+
+    Raises:
+        ConfigurationError: If the precision is unknown, or the file is not the model's.
+        MissingExtraError: If there is a file and ``gguf`` is not installed.
     """
-    return traffic_of(experiment.model.architecture, precision or experiment.model.precision)
+    model = experiment.model
+    wanted = precision or model.precision
+    shape, file = model.architecture, model.gguf_file
+    if file is not None and normal_precision(wanted) == normal_precision(model.precision):
+        return traffic_of(shape, gguf_weight_bytes(file, shape, model.precision))
+    return traffic_of(shape, shape.weight_bytes(wanted))
 
 
 def measured_precision(data: PreparedData, device: str, model: str) -> str | None:
@@ -37,16 +49,15 @@ def measured_precision(data: PreparedData, device: str, model: str) -> str | Non
     rows = data.rows.filter(pl.col("device") == device, pl.col("model") == model)
     stated = rows.get_column("precision").unique().sort().to_list()
     for precision in stated:
-        if precision in BYTES_PER_WEIGHT:
+        if is_known(precision):
             return str(precision)
         if precision != UNSTATED:
             logger.warning(
-                "%s on %s: the bytes per weight of precision %r are not known (known: %s); those "
-                "of its experiment file are used",
+                "%s on %s: the bytes per weight of precision %r are not known; those of its "
+                "experiment file are used, or of the GGUF file that it names",
                 model,
                 device,
                 precision,
-                ", ".join(BYTES_PER_WEIGHT),
             )
     return None
 
@@ -63,9 +74,11 @@ def gather(
     """
     model, device = experiment.model, experiment.edge.name
     siblings = {other.model.id: other for other in catalog if other.model.id != model.id}
+    measured = set(data.rows.filter(pl.col("device") == device).get_column("model"))
     shapes = {
         name: model_traffic(other, measured_precision(data, device, name))
         for name, other in {**siblings, model.id: experiment}.items()
+        if name in measured
     }
     server_model = _server_model(data, experiment)
     others: dict[SourceKind, FitRows | None] = {}

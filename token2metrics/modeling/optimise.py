@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from token2metrics.modeling.torch_algebra import Lift, as_it_is
+
 INITIAL_DAMPING = 1e-3
 LOWER_DAMPING = 0.25
 RAISE_DAMPING = 6.0
@@ -29,9 +31,6 @@ SMALLEST_IMPROVEMENT = 1e-6
 STEPS_WITHOUT_IMPROVEMENT = 6
 """Refused steps raise the damping and are tried again, so a few in a row mean nothing."""
 TINY_CURVATURE = 1e-12
-
-Lift = Callable[[Tensor], Tensor]
-"""Prepares a constant for arithmetic with dual numbers; otherwise the identity."""
 
 Residuals = Callable[[Tensor, Tensor, Lift], Tensor]
 """Maps free numbers ``(instances, unknowns)`` and the problem number of each instance
@@ -87,11 +86,6 @@ def minimise(residuals: Residuals, importance: Tensor, start: Tensor, most: int)
     return Minimum(free, most, converged=False)
 
 
-def as_it_is(constant: Tensor) -> Tensor:
-    """Return the constant itself, for arithmetic on plain numbers."""
-    return constant
-
-
 def _without_slope(constant: Tensor) -> Tensor:
     """Return the constant as a dual number of slope zero.
 
@@ -113,13 +107,24 @@ def _robust_loss(residuals: Tensor, importance: Tensor) -> Tensor:
     return torch.where(loss.isfinite(), loss, torch.inf)
 
 
+def normal_matrix(residuals: Residuals, importance: Tensor, free: Tensor) -> Tensor:
+    """Return the reweighted Gauss-Newton curvature, ``(problems, unknowns, unknowns)``."""
+    current = residuals(free, torch.arange(len(free), device=free.device), as_it_is)
+    jacobian = _jacobian(residuals, free)
+    return _weighted(jacobian, importance, current) @ jacobian.transpose(1, 2)
+
+
+def _weighted(jacobian: Tensor, importance: Tensor, current: Tensor) -> Tensor:
+    """Return the Jacobian with far residuals weighted down."""
+    return jacobian * (importance / torch.sqrt(1.0 + current.square()))[:, None, :]
+
+
 def _step(
     residuals: Residuals, importance: Tensor, free: Tensor, current: Tensor, damping: Tensor
 ) -> Tensor:
     """Return the damped Gauss-Newton step of each problem, ``(problems, unknowns)``."""
     jacobian = _jacobian(residuals, free)
-    weight = importance / torch.sqrt(1.0 + current.square())
-    weighted = jacobian * weight[:, None, :]
+    weighted = _weighted(jacobian, importance, current)
     curvature = weighted @ jacobian.transpose(1, 2)
     gradient = (weighted @ current[:, :, None])[:, :, 0]
     diagonal = curvature.diagonal(dim1=1, dim2=2)

@@ -10,12 +10,13 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from token2metrics.algebra import Algebra, StepTable
+from token2metrics.algebra import StepTable
 from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter
 from token2metrics.curves.curve import MAX_WEIGHT
+from token2metrics.modeling.rows import ANY_REQUEST, FLOATS
+from token2metrics.modeling.torch_algebra import Lift, as_it_is
 from token2metrics.vocabulary import Phase
-from token2metrics.workload import Workload
 
 SMALLEST_WEIGHT = 1e-30
 EDGE_MARGIN = 1e-6
@@ -61,22 +62,20 @@ class LawfulMap:
         bounded = torch.where(self._half_open, logarithm, torch.logit(share))
         return torch.where(self._unbounded, weights, bounded)
 
-    def to_weights(self, free: Tensor) -> Tensor:
+    def to_weights(self, free: Tensor, lift: Lift = as_it_is) -> Tensor:
         """Return the lawful weights of free numbers, ``(problems, slots)``."""
         exponential = free.clamp(math.log(SMALLEST_WEIGHT), math.log(MAX_WEIGHT)).exp()
-        bounded = self._lower + self._span * torch.sigmoid(free)
+        bounded = lift(self._lower) + lift(self._span) * torch.sigmoid(free)
         return torch.where(
             self._unbounded, free, torch.where(self._half_open, exponential, bounded)
         )
 
 
-def slots_of(
-    formulas: Mapping[Phase, PhaseFormula], workload: Workload[Tensor], algebra: Algebra[Tensor]
-) -> list[Slot]:
+def slots_of(formulas: Mapping[Phase, PhaseFormula]) -> list[Slot]:
     """List every weight of the formulas, in a fixed order."""
     slots: list[Slot] = []
     for phase, formula in formulas.items():
-        basis = formula.curve.basis(algebra, workload)
+        basis = formula.curve.basis(FLOATS, ANY_REQUEST)
         trunk = [Parameter(name, SMALLEST_WEIGHT) for name in basis]
         head = formula.head.parameters() if formula.head else ()
         parts: tuple[tuple[Part, Iterable[Parameter]], ...] = (

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
 from token2metrics.algebra import StepTable
 from token2metrics.cost import PhaseFormula, PhaseWeights
+from token2metrics.modeling.beliefs import Beliefs
 from token2metrics.modeling.objective import Side
 from token2metrics.modeling.parameters import Slot, weights_of
 from token2metrics.modeling.rows import FitRows
+from token2metrics.modeling.torch_algebra import Lift
 from token2metrics.vocabulary import CalibrationMethod, Phase
 
 
@@ -29,6 +31,7 @@ class Problem:
         max_iterations: Most optimiser iterations.
         torch_device: Where the optimiser runs.
         shares_device: Whether the source was measured on the edge device itself.
+        beliefs: What is believed of the curves' weights; empty without the prior method.
     """
 
     formulas: Mapping[Phase, PhaseFormula]
@@ -40,22 +43,28 @@ class Problem:
     max_iterations: int
     torch_device: str = "cpu"
     shares_device: bool = False
+    beliefs: Beliefs = field(default_factory=dict)
 
     @property
     def has_heads(self) -> bool:
         """Return whether any phase has a power head to fit."""
         return any(formula.head is not None for formula in self.formulas.values())
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> Problem:
-        """Return the problem with every tensor of its rows changed."""
-        edge = None if self.edge is None else self.edge.map(change)
-        source = None if self.source is None else self.source.map(change)
+    def lifted(self, lift: Lift) -> Problem:
+        """Return the problem with what was measured ready for arithmetic with weights."""
+        edge = None if self.edge is None else self.edge.map_measured(lift)
+        source = None if self.source is None else self.source.map_measured(lift)
         return replace(self, edge=edge, source=source)
 
     def to_device(self) -> Problem:
         """Return the problem with every tensor where the optimiser runs."""
-        moved = self.map(lambda values: values.to(self.torch_device))
-        return replace(moved, masks=self.masks.to(self.torch_device))
+
+        def move(values: Tensor) -> Tensor:
+            return values.to(self.torch_device)
+
+        edge = None if self.edge is None else self.edge.map(move)
+        source = None if self.source is None else self.source.map(move)
+        return replace(self, edge=edge, source=source, masks=move(self.masks))
 
     @property
     def is_exact(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -18,14 +18,23 @@ from token2metrics.workload import ModelTraffic, Workload, workload_of
 
 ALGEBRA = TorchAlgebra()
 FLOATS = FloatAlgebra()
+ANY_REQUEST: Workload[float] = workload_of(
+    FLOATS, 1.0, 2.0, ModelTraffic(1.0, 1.0, 1.0, 1.0, 1.0)
+)
+"""Tells the names of a formula's weights and terms, which no request changes."""
 
 
-def traffic_of(architecture: Architecture, precision: str) -> ModelTraffic[float]:
-    """Return the arithmetic and memory traffic of a model's shape at a precision."""
+def traffic_of(architecture: Architecture, weight_bytes: float) -> ModelTraffic[float]:
+    """Return the arithmetic and memory traffic of a model's shape.
+
+    Args:
+        architecture: The shape.
+        weight_bytes: Bytes of weights one decode step reads; nothing else depends on precision.
+    """
     return ModelTraffic(
         flop_per_token=architecture.flop_per_token,
         attention_flop=architecture.attention_flop_per_square_token,
-        weight_bytes=architecture.weight_bytes(precision),
+        weight_bytes=weight_bytes,
         kv_bytes_per_token=architecture.kv_bytes_per_token,
         layers=float(architecture.layers),
     )
@@ -41,6 +50,7 @@ class FitRows:
         latency_s: Measured seconds, ``(rows,)``.
         energy_j: Measured joules over the window, nan where not measured, ``(rows,)``.
         window_s: Length of the energy window in seconds, ``(rows,)``.
+        sample_period_s: Seconds between the meter's readings, 0 if continuous, ``(rows,)``.
     """
 
     workload: Workload[Tensor]
@@ -48,6 +58,7 @@ class FitRows:
     latency_s: Tensor
     energy_j: Tensor
     window_s: Tensor
+    sample_period_s: Tensor
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -60,12 +71,18 @@ class FitRows:
         counts = {
             f.name: change(getattr(asked, f.name)) for f in fields(asked) if f.name != "traffic"
         }
-        return FitRows(
-            workload=Workload(traffic=ModelTraffic(**shape), **counts),
+        moved = replace(self, workload=Workload(traffic=ModelTraffic(**shape), **counts))
+        return moved.map_measured(change)
+
+    def map_measured(self, change: Callable[[Tensor], Tensor]) -> FitRows:
+        """Return the rows with what was measured changed, and what was asked left alone."""
+        return replace(
+            self,
             includes={phase: change(present) for phase, present in self.includes.items()},
             latency_s=change(self.latency_s),
             energy_j=change(self.energy_j),
             window_s=change(self.window_s),
+            sample_period_s=change(self.sample_period_s),
         )
 
     @property
@@ -77,6 +94,11 @@ class FitRows:
             Phase.DECODE: decode & ~prefill,
             Phase.REQUEST: prefill & decode,
         }
+
+    def ends_with(self, phase: Phase) -> Tensor:
+        """Return whether a phase is the last one in a row's latency, ``(rows,)``."""
+        decode = self.includes[Phase.DECODE] > 0
+        return decode if phase is Phase.DECODE else ~decode
 
     def measures(self, phase: Phase) -> bool:
         """Return whether any row's latency includes the phase."""
@@ -125,6 +147,7 @@ def fit_rows(
         latency_s=tensor(measurements.latency_s),
         energy_j=tensor(measurements.energy_j),
         window_s=tensor(measurements.energy_window_s),
+        sample_period_s=tensor(measurements.sample_period_s),
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from token2metrics.config import ExperimentConfig
 from token2metrics.cost import PhaseFormula
+from token2metrics.modeling.beliefs import Beliefs
 from token2metrics.modeling.candidates import (
     Candidate,
     Choice,
@@ -23,6 +24,7 @@ from token2metrics.modeling.candidates import (
 )
 from token2metrics.modeling.energy import measured_heads
 from token2metrics.modeling.fit import fit
+from token2metrics.modeling.hierarchy import beliefs_of
 from token2metrics.modeling.objective import energy_errors, log_errors
 from token2metrics.modeling.problem import Fit, Problem
 from token2metrics.modeling.rows import FitRows
@@ -69,11 +71,6 @@ class Fitted:
     energy_errors: Mapping[Phase, Errors] = field(default_factory=dict)
 
 
-def any_rows(sources: Sources) -> FitRows:
-    """Return rows of some side: every side knows the shape of the formulas."""
-    return sources.edge if sources.edge is not None else next(iter(sources.others.values()))
-
-
 @dataclass(frozen=True, slots=True)
 class Search:
     """Fits candidates of one model.
@@ -83,12 +80,14 @@ class Search:
         sources: Its rows.
         torch_device: Where fits run.
         progress: Told of each fitted candidate.
+        beliefs: What each source says, as far as it was asked.
     """
 
     experiment: ExperimentConfig
     sources: Sources
     torch_device: str
     progress: Progress
+    beliefs: dict[SourceKind, Beliefs] = field(default_factory=dict)
 
     def best(
         self, candidates: Sequence[Candidate]
@@ -113,7 +112,7 @@ class Search:
 
     def fit_on(self, candidate: Candidate, masks: Tensor) -> Fitted:
         """Fit a candidate without power heads, for comparison, on every mask."""
-        formulas = build_formulas(candidate, self.experiment, any_rows(self.sources))
+        formulas = build_formulas(candidate, self.experiment)
         most = min(SEARCH_ITERATIONS, self.experiment.regression.max_iterations)
         return Fitted(formulas, fit(self._problem(candidate, formulas, masks, most)))
 
@@ -126,7 +125,7 @@ class Search:
         """
         edge = self.sources.edge
         heads = measured_heads(edge, self.experiment.edge)
-        formulas = build_formulas(candidate, self.experiment, any_rows(self.sources), heads)
+        formulas = build_formulas(candidate, self.experiment, heads)
         judged = held if heads else ()
         trained = [np.ones(1 if edge is None else len(edge), dtype=bool)]
         trained += [~part.rows for part in judged]
@@ -148,6 +147,16 @@ class Search:
         }
         return Fitted(formulas, fitted, held_out)
 
+    def _beliefs(self, candidate: Candidate) -> Beliefs:
+        """Return what a candidate starts from; nothing without the prior method."""
+        if candidate.method is not CalibrationMethod.PRIOR:
+            return {}
+        kind = candidate.source
+        if kind not in self.beliefs:
+            learned = beliefs_of(kind, self.sources, self.experiment, self.torch_device)
+            self.beliefs[kind] = learned
+        return self.beliefs[kind]
+
     def _problem(
         self,
         candidate: Candidate,
@@ -157,22 +166,26 @@ class Search:
     ) -> Problem:
         """State the fit of a candidate."""
         calibration = self.experiment.calibration
+        beliefs = self._beliefs(candidate)
         by_hand = calibration.method is CalibrationMethod.MANUAL
         return Problem(
             formulas=formulas,
             method=candidate.method,
             edge=self.sources.edge,
-            source=self.sources.others.get(candidate.source),
+            source=None if beliefs else self.sources.others.get(candidate.source),
             masks=masks,
             scale_factor=calibration.scale_factor if by_hand else 1.0,
             max_iterations=max_iterations,
             torch_device=self.torch_device,
             shares_device=candidate.source is SourceKind.SIBLINGS,
+            beliefs=beliefs,
         )
 
 
 def is_supported(phase: Phase, candidate: Candidate, sources: Sources) -> bool:
     """Return whether the rows a candidate's curve comes from include the phase."""
+    if candidate.source is SourceKind.HARDWARE:
+        return True
     rows = sources.others.get(candidate.source, sources.edge)
     if candidate.source is SourceKind.NONE:
         rows = sources.edge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -17,7 +18,6 @@ from token2metrics.modeling.exact import Array, design, solve
 from token2metrics.modeling.objective import phase_latencies_s, total
 from token2metrics.modeling.parameters import Part, slots_of
 from token2metrics.modeling.problem import Fit, Problem
-from token2metrics.modeling.rows import ALGEBRA
 from token2metrics.vocabulary import CalibrationMethod, Phase
 
 SMALLEST_SHARE = 1e-6
@@ -33,14 +33,16 @@ SMALLEST_LATENCY_S = 1e-12
 
 
 def exact_start(problem: Problem) -> Fit:
-    """Solve the curves exactly on the side they come from."""
+    """Start the curves: as believed, or solved exactly on the side they come from."""
+    if problem.beliefs:
+        return _believed_start(problem)
     side = problem.sides[0]
     latency_s = side.rows.latency_s.numpy()
     system = design(problem.formulas, side.rows, latency_s)
     masks = side.mask.numpy() > 0
     distinct, member = np.unique(masks, axis=0, return_inverse=True)
     solved = np.stack([solve(system, latency_s, mask) for mask in distinct])[member.reshape(-1)]
-    slots = slots_of(problem.formulas, side.rows.workload, ALGEBRA)
+    slots = slots_of(problem.formulas)
     values = torch.tensor([[slot.parameter.initial for slot in slots]], dtype=torch.float64)
     values = values.repeat(len(masks), 1)
     shares = (system.features / latency_s[:, None]).max(axis=0)
@@ -59,6 +61,18 @@ def exact_start(problem: Problem) -> Fit:
     return Fit(slots, values, steps)
 
 
+def _believed_start(problem: Problem) -> Fit:
+    """Start every curve weight at the mean of its belief."""
+    slots = slots_of(problem.formulas)
+    means = {
+        (phase, name): math.exp(mean)
+        for phase, belief in problem.beliefs.items()
+        for name, mean in zip(belief.names, belief.means, strict=True)
+    }
+    start = [means.get((s.phase, s.parameter.name), s.parameter.initial) for s in slots]
+    return Fit(slots, torch.tensor([start], dtype=torch.float64).repeat(len(problem.masks), 1), {})
+
+
 def _step_table(edges: Array, solved: Array, chosen: list[bool]) -> StepTable[Tensor]:
     """Turn the heights of all steps of a phase into levels, dropping steps nobody uses."""
     heights = solved[:, np.array(chosen, dtype=bool)]
@@ -69,7 +83,7 @@ def _step_table(edges: Array, solved: Array, chosen: list[bool]) -> StepTable[Te
 
 def with_gains(problem: Problem, start: Fit) -> Fit:
     """Start calibrations near the measured ratios; the identity where no row tells."""
-    if problem.method is CalibrationMethod.DIRECT:
+    if problem.method in (CalibrationMethod.DIRECT, CalibrationMethod.PRIOR):
         return start
     if problem.method is CalibrationMethod.MANUAL:
         return _with_calibration(start, "gain", dict.fromkeys(Phase, problem.scale_factor))

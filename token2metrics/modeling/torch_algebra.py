@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -10,8 +13,28 @@ from token2metrics.algebra import StepTable
 SMALLEST_BASE = 1e-300
 
 
+Lift = Callable[[Tensor], Tensor]
+"""Prepares a constant for arithmetic with dual numbers; otherwise the identity."""
+
+
+def as_it_is(constant: Tensor) -> Tensor:
+    """Return the constant itself, for arithmetic on plain numbers."""
+    return constant
+
+
+@dataclass(frozen=True, slots=True)
 class TorchAlgebra:
-    """The algebra of formulas over tensors that broadcast to ``(problems, rows)``."""
+    """The algebra of formulas over tensors that broadcast to ``(problems, rows)``.
+
+    Attributes:
+        lift: Prepares constants.
+    """
+
+    lift: Lift = as_it_is
+
+    def constant(self, value: Tensor) -> Tensor:
+        """Return a quantity that no weight changes, ready for arithmetic with weights."""
+        return self.lift(value)
 
     def exp(self, exponent: Tensor) -> Tensor:
         """Return ``e`` to the power of ``exponent``."""

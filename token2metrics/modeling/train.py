@@ -12,7 +12,7 @@ import polars as pl
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.fitted import FittedModel
-from token2metrics.artifact.manifest import HeadRecord, ModelRecord, PhaseRecord
+from token2metrics.artifact.manifest import HeadRecord, MeterRecord, ModelRecord, PhaseRecord
 from token2metrics.config import CalibrationConfig, ExperimentConfig, RegressionConfig
 from token2metrics.cost import PhaseFormula, PhaseWeights, edge_latency_s
 from token2metrics.errors import DataError
@@ -29,8 +29,10 @@ from token2metrics.modeling.energy import (
     carry_head,
     head_warnings,
     measured_heads,
+    meter_of,
 )
 from token2metrics.modeling.gather import gather, measured_precision, model_traffic
+from token2metrics.modeling.hierarchy import NOMINAL
 from token2metrics.modeling.search import (
     CandidateReport,
     Progress,
@@ -45,9 +47,6 @@ logger = logging.getLogger(__name__)
 
 SECOND_TOKEN = 2.0
 FLOATS = FloatAlgebra()
-METERED = Candidate(RegressionType.ROOFLINE, SourceKind.NONE, CalibrationMethod.DIRECT)
-"""How the device's other models are fitted when only their power is wanted."""
-
 
 @dataclass(slots=True)
 class PhaseFit:
@@ -168,10 +167,17 @@ class Trainer:
         head = build_head(experiment.edge)
         rate = _bytes_per_s(decode.formula, decode.weights, self._traffic(experiment))
         words = f"power carried over from {len(metered)} other models on {experiment.edge.name}"
-        record = HeadRecord(power_rail=self._rail(experiment), rows=0, rests_on=words)
+        record = HeadRecord(
+            power_rail=self._rail(experiment), rows=0, rests_on=words, meter=self._meter(experiment)
+        )
         decode.weights = replace(decode.weights, head=carry_head(head, metered, rate))
         decode.formula = replace(decode.formula, head=head)
         decode.record = msgspec.structs.replace(decode.record, head=record)
+
+    def _meter(self, experiment: ExperimentConfig) -> MeterRecord:
+        """Describe how decode was metered on the device's other models."""
+        sources = gather(self.data, self.catalog, experiment)
+        return meter_of(sources.others.get(SourceKind.SIBLINGS), Phase.DECODE)
 
     def _metered(self, experiment: ExperimentConfig) -> MeteredModel | None:
         """Fit a model's own decode rows and power; None without metered rows."""
@@ -182,7 +188,7 @@ class Trainer:
             update={"regression": RegressionConfig(), "calibration": CalibrationConfig()}
         )
         search = Search(plain, Sources(sources.edge), self.torch_device, self.progress)
-        fitted = search.fit_finally(METERED)
+        fitted = search.fit_finally(NOMINAL)
         weights = plain_weights(fitted.fit.weights[Phase.DECODE])
         rate = _bytes_per_s(fitted.formulas[Phase.DECODE], weights, self._traffic(experiment))
         return MeteredModel(rate, weights.head)

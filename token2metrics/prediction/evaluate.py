@@ -15,7 +15,14 @@ from token2metrics.config import DataConfig
 from token2metrics.cost import PhaseCost
 from token2metrics.data.formats import FormatContext, model_resolver
 from token2metrics.errors import DataError
-from token2metrics.prediction.expressions import ALGEBRA, expressions, phase_costs, phase_weights
+from token2metrics.heads import Window
+from token2metrics.prediction.expressions import (
+    ALGEBRA,
+    GROUND,
+    expressions,
+    phase_costs,
+    phase_weights,
+)
 from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
 from token2metrics.processors.pipeline import PreparedData, prepare_measurements
 from token2metrics.vocabulary import FITTED_PHASES, Phase
@@ -128,7 +135,11 @@ def summarise(points: pl.DataFrame) -> tuple[MetricErrors, ...]:
 
 
 def metered_energy_j(
-    model: FittedModel, costs: Mapping[Phase, PhaseCost[pl.Expr]], kind: Phase, window_s: pl.Expr
+    model: FittedModel,
+    costs: Mapping[Phase, PhaseCost[pl.Expr]],
+    kind: Phase,
+    window_s: pl.Expr,
+    period_s: pl.Expr,
 ) -> pl.Expr | None:
     """Return what a meter would read over a window that holds the work and ends with a tail.
 
@@ -137,20 +148,25 @@ def metered_energy_j(
         costs: Its phases.
         kind: What the row measured.
         window_s: Length of the window in seconds.
+        period_s: Seconds between the meter's readings; 0 for one that integrates.
 
     Returns:
         Joules; None where a phase of the row has no power head.
     """
-    included = _included(kind)
-    energies = [costs[phase].energy_j for phase in included]
+    *earlier, last = _included(kind)
+    energies = [costs[phase].energy_j for phase in earlier]
     known = [energy for energy in energies if energy is not None]
-    last = included[-1]
     head = model.formulas[last].head
     if head is None or len(known) < len(energies):
         return None
-    tail_w = head.tail_power_w(phase_weights(model.weights[last]).head)
-    idle_s = ALGEBRA.maximum(window_s - _latency_s(costs, kind), 0.0)
-    return pl.sum_horizontal(*known) + tail_w * idle_s
+    earlier_s = [costs[phase].latency_s for phase in earlier]
+    left_s = window_s - pl.sum_horizontal(*earlier_s, pl.lit(GROUND))
+    window = Window(left_s, period_s)
+    weights = phase_weights(model.weights[last]).head
+    cost = costs[last]
+    assert cost.bare_s is not None
+    energy_j = head.window_energy_j(ALGEBRA, cost.latency_s, cost.bare_s, window, weights)
+    return pl.sum_horizontal(*known, energy_j)
 
 
 def _included(kind: Phase) -> tuple[Phase, ...]:
@@ -185,8 +201,9 @@ def _kind_points(
     costs = phase_costs(model, INPUT, OUTPUT)
     latency_s = _latency_s(costs, kind)
     window_s = pl.coalesce("energy_window_s", "latency_s")
+    period_s = (window_s / pl.col("energy_samples")).fill_null(0.0)
     metered = measured.filter(pl.col("energy_j").is_not_null())
-    energy_j = metered_energy_j(model, costs, kind, window_s)
+    energy_j = metered_energy_j(model, costs, kind, window_s, period_s)
     unmetered = "without measured energy (latency is compared)"
     not_compared[unmetered] = not_compared.get(unmetered, 0) + measured.height - metered.height
     parts = [_metric(model, kind, "latency", measured, pl.col("latency_s"), latency_s)]

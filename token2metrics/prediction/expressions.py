@@ -33,6 +33,10 @@ PREDICTED_COLUMNS = (
 class PolarsAlgebra:
     """The algebra of formulas over float expressions."""
 
+    def constant(self, value: pl.Expr) -> pl.Expr:
+        """Return a quantity that no weight changes, ready for arithmetic with weights."""
+        return value
+
     def exp(self, exponent: pl.Expr) -> pl.Expr:
         """Return ``e`` to the power of ``exponent``."""
         return exponent.exp()

@@ -12,10 +12,11 @@ from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import Hull, ModelRecord, PhaseRecord
 from token2metrics.cost import PhaseCost, phase_cost
 from token2metrics.errors import RequestError
+from token2metrics.heads import Window
 from token2metrics.prediction.money import price
 from token2metrics.prediction.result import PhasePrediction, Prediction, Prices
 from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
-from token2metrics.workload import workload_of
+from token2metrics.workload import Workload, workload_of
 
 ALGEBRA = FloatAlgebra()
 NOTHING_MEASURED = "no measured rows"
@@ -98,10 +99,46 @@ class ModelPredictor:
         if formula is None:
             idle = phase is Phase.DECODE and output_tokens <= 1
             return PhaseCost(0.0, None) if idle else None
-        workload = workload_of(
-            ALGEBRA, float(input_tokens), float(output_tokens), self.model.traffic
-        )
+        workload = self._workload(input_tokens, output_tokens)
         return phase_cost(ALGEBRA, formula, workload, self.model.weights[phase])
+
+
+    def window_energy_j(
+        self,
+        phase: Phase,
+        input_tokens: int,
+        output_tokens: int,
+        window_s: float | None = None,
+        latency_s: float | None = None,
+    ) -> float | None:
+        """Return what the meter of the calibration rows would read around a phase, in joules.
+
+        Args:
+            phase: The phase.
+            input_tokens: Prompt tokens.
+            output_tokens: Generated tokens.
+            window_s: Seconds it sums over; None for the latency and the meter's usual pad.
+            latency_s: Seconds of work; None for the predicted ones.
+
+        Returns:
+            Joules; None without a power head.
+        """
+        cost = self.phase_cost(phase, input_tokens, output_tokens)
+        record = self.model.record.phases.get(phase)
+        formula = self.model.formulas.get(phase)
+        if cost is None or cost.bare_s is None or record is None or record.head is None:
+            return None
+        assert formula is not None and formula.head is not None
+        worked_s = cost.latency_s if latency_s is None else latency_s
+        meter = record.head.meter
+        length_s = worked_s + meter.pad_s if window_s is None else window_s
+        window = Window(length_s, meter.period_s)
+        weights = self.model.weights[phase].head
+        return formula.head.window_energy_j(ALGEBRA, worked_s, cost.bare_s, window, weights)
+
+    def _workload(self, input_tokens: float, output_tokens: float) -> Workload[float]:
+        """Return what a request asks of the model."""
+        return workload_of(ALGEBRA, float(input_tokens), float(output_tokens), self.model.traffic)
 
 
 @dataclass(frozen=True, slots=True)

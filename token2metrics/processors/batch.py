@@ -28,6 +28,8 @@ class Measurements:
         latency_s: Seconds.
         energy_j: Joules over the window; nan when not metered.
         energy_window_s: Seconds of the window; the latency when not stated.
+        sample_period_s: Seconds between the meter's readings; 0 when it integrates, or when the
+            number of readings is not stated.
     """
 
     model: tuple[str, ...]
@@ -38,6 +40,7 @@ class Measurements:
     latency_s: Floats
     energy_j: Floats
     energy_window_s: Floats
+    sample_period_s: Floats
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -58,7 +61,8 @@ def to_measurements(rows: pl.DataFrame, device: str, models: Collection[str]) ->
     chosen = rows.filter(pl.col("device") == device, pl.col("model").is_in(list(models)))
     phase = chosen.get_column("phase")
     latency_s = _floats(chosen, "latency_s")
-    window_s = _floats(chosen, "energy_window_s")
+    stated_s = _floats(chosen, "energy_window_s")
+    window_s = np.where(np.isnan(stated_s), latency_s, stated_s)
     return Measurements(
         model=tuple(chosen.get_column("model")),
         in_prefill=(phase != Phase.DECODE).to_numpy(),
@@ -67,7 +71,8 @@ def to_measurements(rows: pl.DataFrame, device: str, models: Collection[str]) ->
         output_tokens=_floats(chosen, "output_tokens"),
         latency_s=latency_s,
         energy_j=_floats(chosen, "energy_j"),
-        energy_window_s=np.where(np.isnan(window_s), latency_s, window_s),
+        energy_window_s=window_s,
+        sample_period_s=np.nan_to_num(window_s / _floats(chosen, "energy_samples")),
     )
 
 

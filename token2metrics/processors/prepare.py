@@ -150,6 +150,7 @@ def aggregate_repeats(rows: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             pl.col("latency_s", "energy_j").median(),
             window.filter(metered).median().alias("energy_window_s"),
+            pl.col("energy_samples").filter(metered).median(),
             pl.col("power_rail", "source").min(),
             pl.col("parallel").first(),
             pl.col("repeats").sum(),

@@ -25,10 +25,11 @@ BAD_FLAGS = (
 """Quality flags whose rows are not used."""
 
 COUNTS = ("input_tokens", "output_tokens", "parallel", "repeats")
-QUANTITIES = ("latency_s", "energy_j", "energy_window_s", "power_w", "phases_s", "stated_total_s")
+ENERGY_QUANTITIES = ("energy_j", "energy_window_s", "energy_samples")
+QUANTITIES = ("latency_s", *ENERGY_QUANTITIES, "power_w", "phases_s", "stated_total_s")
 NUMBERS = (*COUNTS, *QUANTITIES)
 INDISPENSABLE = ("input_tokens", "output_tokens", "latency_s")
-ENERGY_NUMBERS = ("power_w", "energy_j", "energy_window_s")
+ENERGY_NUMBERS = ("power_w", *ENERGY_QUANTITIES)
 LATENCY_NUMBERS = tuple(name for name in NUMBERS if name not in ENERGY_NUMBERS)
 
 PARSED = "parsed_"
@@ -168,6 +169,7 @@ def energy_rules() -> Iterable[Rule]:
         "to be as long as latency_s",
         "a window cannot be shorter than the work",
     )
+    yield expects("energy_samples", parsed("energy_samples") < 1, "to be at least 1")
     yield Rule(
         "implausible mean power",
         ~pl.col(MEAN_POWER).is_between(MIN_POWER_W, MAX_POWER_W),

@@ -11,6 +11,7 @@ from token2metrics.processors.rules import (
     COUNTS,
     DUPLICATE,
     DUPLICATE_MESSAGE,
+    ENERGY_QUANTITIES,
     ENERGY_RULES,
     MEAN_POWER,
     NUMBERS,
@@ -27,7 +28,7 @@ IDLE_POWER = "the meter saw idle power only"
 IDLE_POWER_FLAG = "power_is_idle_only"
 SHOWN_CHARACTERS = 60
 NOTHING = "nothing"
-ENERGY_COLUMNS = ("energy_j", "energy_window_s", "power_rail")
+ENERGY_COLUMNS = (*ENERGY_QUANTITIES, "power_rail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def to_canonical(frame: pl.LazyFrame) -> pl.LazyFrame:
     metered = pl.col("energy_j").is_not_null() | parsed("energy_j").is_not_null()
     typed = frame.with_columns(
         *(pl.coalesce(parsed(name), 1).cast(pl.Int64).alias(name) for name in COUNTS),
-        *(parsed(name).alias(name) for name in ("latency_s", "energy_j", "energy_window_s")),
+        *(parsed(name).alias(name) for name in ("latency_s", *ENERGY_QUANTITIES)),
         *(
             pl.coalesce(pl.col(name).str.to_lowercase(), pl.lit(UNSTATED)).alias(name)
             for name in CONDITIONS

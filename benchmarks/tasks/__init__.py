@@ -1,0 +1,1 @@
+"""The accuracy protocols: one module per group of protocols that share data."""

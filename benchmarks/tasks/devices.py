@@ -1,0 +1,122 @@
+"""A11: other devices, models and engines, against the textbook fit of the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from benchmarks.contenders import DirectNnls
+from benchmarks.other_devices import Subject, context_sweeps, phones_and_laptops, pilot
+from benchmarks.protocol import (
+    Figure,
+    Row,
+    Target,
+    drawn,
+    judged_rows,
+    mean,
+    median,
+    prepared,
+    row_apes,
+    summarised,
+    values_by_key,
+)
+from benchmarks.work import Bench, Effort, Group, Item, chunks
+from token2metrics.bench.contender import Known
+from token2metrics.vocabulary import FITTED_PHASES
+
+REQUESTS = 5
+EFFORT = Effort(full=8, quick=1)
+QUICK_STRIDE = 3
+RATIO = "error over that of NNLS"
+MOST_RATIO = 0.8
+ERROR = "MAPE %"
+NNLS_ERROR = "MAPE % of NNLS"
+PROTOCOL = (
+    f"{REQUESTS} random requests of one model on one device known, tested on its others; per "
+    "group (device, model and phase) the median MAPE over {draws} draws; medians over {groups} "
+    "groups; NNLS: relative non-negative least squares on [1, I], and on [S, S I + S (S + 1) / 2]"
+)
+
+
+@lru_cache
+def subjects(folder: Path) -> tuple[Subject, ...]:
+    """Return every model on every second device."""
+    return (*context_sweeps(folder), *phones_and_laptops(folder), *pilot(folder))
+
+
+class OtherDevices(Group):
+    """Nothing known but a handful of requests."""
+
+    name: ClassVar[str] = "devices"
+    tasks: ClassVar[tuple[str, ...]] = ("A11",)
+
+    def items(self, bench: Bench, wanted: frozenset[str], quick: bool) -> list[Item]:
+        """List subjects and draws."""
+        return [
+            Item(self.name, wanted, subject.name, REQUESTS, draws=part)
+            for subject in subjects(bench.folder)[:: QUICK_STRIDE if quick else 1]
+            for part in chunks(EFFORT.draws(quick))
+        ]
+
+    def run(self, item: Item, bench: Bench) -> list[Figure]:
+        """Train both on each draw and judge the other requests."""
+        (subject,) = [s for s in subjects(bench.folder) if s.name == item.model]
+        figures = []
+        for draw in item.draws:
+            figures += _draw(subject, item.count, draw, bench)
+        return figures
+
+    def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
+        """Judge the median over all groups; report each source and phase."""
+        medians = {key: median(values) for key, values in values_by_key(figures).items()}
+        groups = [
+            Figure(task, model.split(":")[0], statistic, value)
+            for (task, model, statistic), value in medians.items()
+        ]
+        ratios = _ratios(medians)
+        draws = len(EFFORT.draws(quick))
+        protocol = PROTOCOL.format(draws=draws, groups=len(ratios))
+        if not ratios:
+            return []
+        overall = median(np.array([figure.value for figure in ratios]))
+        judged = judged_rows(
+            "A11", "all groups", f"median {RATIO}", overall, [Target(MOST_RATIO)], protocol
+        )
+        return judged + summarised(groups + ratios, median, protocol)
+
+
+def _ratios(medians: dict[tuple[str, str, str], float]) -> list[Figure]:
+    """Divide the error of each group by that of the textbook fit."""
+    found = []
+    for (task, model, statistic), value in medians.items():
+        phase, _, kind = statistic.partition(" ")
+        if kind == ERROR:
+            rival = medians[task, model, f"{phase} {NNLS_ERROR}"]
+            found.append(Figure(task, model.split(":")[0], f"{phase} {RATIO}", value / rival))
+    return found
+
+
+def _draw(subject: Subject, count: int, draw: int, bench: Bench) -> list[Figure]:
+    """Train on one draw; a phase without rows to test gives no figure."""
+    requests = subject.rows["request"].unique().sort()
+    chosen, _ = drawn(len(requests), count, draw)
+    known = pl.col("request").is_in(requests.filter(chosen).implode())
+    data = prepared(subject.rows.filter(known), subject.experiment.edge.name)
+    catalog = [subject.experiment]
+    ours = bench.fit(data, subject.experiment, catalog)
+    plain = DirectNnls().fit(Known(data, subject.experiment, catalog))
+    learned = set(data.rows["phase"])
+    figures = []
+    for phase in FITTED_PHASES:
+        tested = subject.rows.filter(~known, pl.col("phase") == phase)
+        if tested.is_empty() or phase not in learned:
+            continue
+        for forecast, statistic in ((ours, ERROR), (plain, NNLS_ERROR)):
+            error = mean(row_apes(forecast, phase, tested))
+            figures.append(Figure("A11", subject.name, f"{phase} {statistic}", error))
+    return figures
