@@ -50,6 +50,9 @@ class Algebra(Protocol[T]):
     def constant(self, value: T) -> T:
         """Return a quantity that no weight changes, ready for arithmetic with weights."""
 
+    def number(self, value: float) -> T:
+        """Return a plain number as a quantity."""
+
     def exp(self, exponent: T) -> T:
         """Return ``e`` to the power of ``exponent``."""
 
@@ -80,6 +83,10 @@ class FloatAlgebra:
 
     def constant(self, value: float) -> float:
         """Return a quantity that no weight changes, ready for arithmetic with weights."""
+        return value
+
+    def number(self, value: float) -> float:
+        """Return a plain number as a quantity."""
         return value
 
     def exp(self, exponent: float) -> float:

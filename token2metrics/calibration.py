@@ -143,9 +143,7 @@ class PowerLaw(Calibration):
         weights: Mapping[str, T],
     ) -> T:
         """Return the latency on the power law."""
-        latency: T = weights["gain"] * algebra.power(
-            join(terms), weights["exponent"]
-        )
+        latency: T = weights["gain"] * algebra.power(join(terms), weights["exponent"])
         return latency
 
 

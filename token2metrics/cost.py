@@ -78,7 +78,6 @@ def edge_latency_s(
     prefilling = formula.curve.phase is Phase.PREFILL
     started = present(workload.input_tokens) if prefilling else workload.started
 
-
     def join(parts: Mapping[str, T]) -> T:
         return formula.curve.combine(algebra, parts, weights.curve)
 

@@ -75,13 +75,12 @@ class PowerHead:
             Parameter("tail_share", INITIAL_TAIL_SHARE, upper=1.0, spread=WIDE_SPREAD),
         )
 
-    def _load_w(
-        self, algebra: Algebra[T], latency_s: T, bare_s: T, weights: Mapping[str, T]
-    ) -> T:
+    def _load_w(self, algebra: Algebra[T], latency_s: T, bare_s: T, weights: Mapping[str, T]) -> T:
         """Return the steady power above idle."""
         full: T = weights[LOAD_SHARE] * (self.power_limit_w - self.idle_power_w)
         added = (latency_s - bare_s) / algebra.maximum(latency_s, SMALLEST_DURATION_S)
-        return full - full * weights["context_saving"] * algebra.maximum(added, 0.0)
+        load: T = full - full * weights["context_saving"] * algebra.maximum(added, 0.0)
+        return load
 
     def mean_power_w(
         self, algebra: Algebra[T], latency_s: T, bare_s: T, weights: Mapping[str, T]

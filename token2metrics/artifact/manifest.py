@@ -9,7 +9,7 @@ import msgspec
 from token2metrics.vocabulary import CalibrationMethod, Phase, RegressionType, SourceKind
 
 FORMAT = "token2metrics-artifact"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 
 
@@ -49,6 +49,65 @@ class ErrorSummary(Record, frozen=True):
     bias_percent: float
 
 
+class MarginRecord(Record, frozen=True):
+    """How far predictions may be off: half-widths of intervals of the logarithm.
+
+    Attributes:
+        method: What they rest on, in words.
+        rows: Held-out rows behind them.
+        confidences: Ascending confidences.
+        half_widths: Half-width at each of them, never falling.
+    """
+
+    method: str
+    rows: int
+    confidences: tuple[float, ...]
+    half_widths: tuple[float, ...]
+
+
+class BelievedWeight(Record, frozen=True):
+    """What was believed of a weight before the model's own rows were seen.
+
+    Attributes:
+        median: Median of the belief, in the weight's unit.
+        spread: Standard deviation of its logarithm.
+    """
+
+    median: float
+    spread: float
+
+
+class OutlierRecord(Record, frozen=True):
+    """A calibration row so far off the fit that it hardly counted.
+
+    Attributes:
+        input_tokens: Its prompt tokens.
+        output_tokens: Its output tokens.
+        measured_s: Its latency.
+        fitted_s: What the fit says.
+    """
+
+    input_tokens: float
+    output_tokens: float
+    measured_s: float
+    fitted_s: float
+
+
+class CampaignRecord(Record, frozen=True):
+    """By how much the calibration rows of one data set lie off those of the largest.
+
+    Attributes:
+        source: The data set.
+        rows: How many of its rows measure the phase.
+        offset_percent: How much slower it measured; 0 for the largest data set, to which
+            predictions refer.
+    """
+
+    source: str
+    rows: int
+    offset_percent: float
+
+
 class MeterRecord(Record, frozen=True):
     """How the meter behind a power head read.
 
@@ -69,6 +128,7 @@ class HeadRecord(Record, frozen=True):
         rows: Edge rows with energy; 0 when carried over from other models.
         rests_on: What it was fitted on, in words.
         meter: How the meter read.
+        margin: How far energy and power may be off.
         errors: Held-out errors of the metered energy.
     """
 
@@ -76,6 +136,7 @@ class HeadRecord(Record, frozen=True):
     rows: int
     rests_on: str
     meter: MeterRecord
+    margin: MarginRecord
     errors: tuple[ErrorSummary, ...] = ()
 
 
@@ -93,6 +154,10 @@ class PhaseRecord(Record, frozen=True):
         rests_on: The measurements behind the phase, in words.
         hull: Measured token range on the device; None without edge rows.
         errors: Held-out errors, by protocol.
+        margin: How far the latency may be off.
+        beliefs: What was believed of the curve's weights; empty without the prior method.
+        outliers: Calibration rows that hardly counted.
+        campaigns: Data sets of the calibration rows, where there are several to compare.
         iterations: Steps of the final fit.
         converged: Whether the final fit stopped by itself.
         step_count: Thresholds of the learned staircase.
@@ -109,8 +174,12 @@ class PhaseRecord(Record, frozen=True):
     rests_on: str
     hull: Hull | None
     errors: tuple[ErrorSummary, ...]
+    margin: MarginRecord
     iterations: int
     converged: bool
+    beliefs: dict[str, BelievedWeight] = {}
+    outliers: tuple[OutlierRecord, ...] = ()
+    campaigns: tuple[CampaignRecord, ...] = ()
     step_count: int = 0
     head: HeadRecord | None = None
 
@@ -126,8 +195,10 @@ class TrafficRecord(Record, frozen=True):
 
 
 class HardwareRecord(Record, frozen=True):
-    """The device as power heads and prices need it."""
+    """The device as power heads, prices and explanations need it."""
 
+    memory_bandwidth_bytes_per_s: float | None
+    compute_flop_per_s: float | None
     idle_power_w: float
     power_limit_w: float
     purchase_price: float | None

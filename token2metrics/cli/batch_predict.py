@@ -10,6 +10,7 @@ import typer
 from token2metrics.cli.options import (
     ArtifactDirectory,
     AsJson,
+    Confidence,
     DeviceName,
     ModelName,
     PowerMode,
@@ -18,6 +19,7 @@ from token2metrics.cli.options import (
 )
 from token2metrics.cli.session import session_of
 from token2metrics.extras import needing
+from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.prediction.predictor import Conditions, Predictor
 from token2metrics.report.batch import show_batch
 
@@ -46,6 +48,7 @@ def batch_predict(
     power_mode: PowerMode = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
+    confidence: Confidence = DEFAULT_CONFIDENCE,
     as_json: AsJson = False,
 ) -> None:
     """Predict every request of a table.
@@ -59,7 +62,9 @@ def batch_predict(
     with needing("predicting tables"):
         from token2metrics.prediction.batch import BatchRequest, price_table
     conditions = Conditions(device, power_mode, runtime, precision)
-    summary = price_table(predictor, BatchRequest(input_file, output_file, model, conditions))
+    summary = price_table(
+        predictor, BatchRequest(input_file, output_file, model, conditions, confidence)
+    )
     if as_json:
         session.show_json(summary)
     else:

@@ -8,6 +8,7 @@ import typer
 MODELS = "Models"
 WHERE = "Device and conditions"
 OUTPUT = "Output"
+REQUEST = "Request"
 
 ModelNames = Annotated[
     list[str] | None,
@@ -37,6 +38,15 @@ ArtifactDirectory = Annotated[
         metavar="DIR",
         help="Directory of the trained models.  \\[default: outputs, or as in the settings]",
         rich_help_panel=MODELS,
+    ),
+]
+Confidence = Annotated[
+    float,
+    typer.Option(
+        "--confidence",
+        metavar="SHARE",
+        help="How often the truth should lie within the intervals, 0.5 to 0.99.",
+        rich_help_panel=REQUEST,
     ),
 ]
 DataFiles = Annotated[

@@ -10,8 +10,10 @@ import typer
 
 from token2metrics.cli.count_tokens import prompt_tokens
 from token2metrics.cli.options import (
+    REQUEST,
     ArtifactDirectory,
     AsJson,
+    Confidence,
     DeviceName,
     ModelNames,
     PowerMode,
@@ -21,11 +23,11 @@ from token2metrics.cli.options import (
 )
 from token2metrics.cli.session import session_of
 from token2metrics.errors import RequestError
+from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
 from token2metrics.prediction.predictor import Conditions, Predictor, check_tokens
 from token2metrics.report.predictions import show_predictions
 
-REQUEST = "Request"
 MONEY = "Cost"
 
 InputTokens = Annotated[
@@ -86,6 +88,7 @@ def predict(
     power_mode: PowerMode = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
+    confidence: Confidence = DEFAULT_CONFIDENCE,
     price_per_kwh: PricePerKwh = DEFAULT_PRICE_PER_KWH,
     device_price: DevicePrice = None,
     lifetime_years: LifetimeYears = None,
@@ -107,7 +110,7 @@ def predict(
         for one in predictor.choose(model or (), conditions)
     ]
     predictions = [
-        one(prompt, answer, prices)
+        one(prompt, answer, prices, confidence)
         for (one, prices), prompt, answer in product(priced, prompts, answers)
     ]
     if as_json:

@@ -143,9 +143,7 @@ class Curve(ABC):
         """Return the names of ``terms``."""
         return tuple(self.basis(algebra, workload))
 
-    def combine(
-        self, algebra: Algebra[T], terms: Mapping[str, T], weights: CurveWeights[T]
-    ) -> T:
+    def combine(self, algebra: Algebra[T], terms: Mapping[str, T], weights: CurveWeights[T]) -> T:
         """Join the terms into the phase latency in seconds: their sum."""
         return total(terms)
 

@@ -96,9 +96,7 @@ class RooflineCurve(Curve):
             return ()
         return (Parameter(EXCESS_ORDER, self.norm_order - 1.0, spread=ORDER_SPREAD),)
 
-    def combine(
-        self, algebra: Algebra[T], terms: Mapping[str, T], weights: CurveWeights[T]
-    ) -> T:
+    def combine(self, algebra: Algebra[T], terms: Mapping[str, T], weights: CurveWeights[T]) -> T:
         """Join prefill terms by the p-norm and decode terms by their sum."""
         if self.phase is Phase.DECODE:
             return total(terms)

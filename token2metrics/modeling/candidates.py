@@ -98,15 +98,13 @@ def list_candidates(experiment: ExperimentConfig, sources: Sources) -> list[Cand
     method = experiment.calibration.method
     families = list(FAMILIES) if chosen is RegressionType.AUTO else [chosen]
     if sources.edge is None and method is not CalibrationMethod.MANUAL:
-        return _believed(sources)[:1] if RegressionType.ROOFLINE in families else []
+        return believed(sources)[:1] if RegressionType.ROOFLINE in families else []
     if method is CalibrationMethod.AUTO:
         return _automatic(families, sources)
-    return [
-        candidate for family in families for candidate in _of_family(family, method, sources)
-    ]
+    return [candidate for family in families for candidate in _of_family(family, method, sources)]
 
 
-def _believed(sources: Sources) -> list[Candidate]:
+def believed(sources: Sources) -> list[Candidate]:
     """List rooflines that start from a belief, the most trusted first."""
     return [
         Candidate(RegressionType.ROOFLINE, kind, CalibrationMethod.PRIOR)
@@ -123,7 +121,7 @@ def _automatic(families: Sequence[RegressionType], sources: Sources) -> list[Can
     """
     settings = 0 if sources.edge is None else _most_settings(sources.edge)
     alone = len(families) == 1
-    candidates = _believed(sources) if RegressionType.ROOFLINE in families else []
+    candidates = believed(sources) if RegressionType.ROOFLINE in families else []
     for family in families:
         if family is RegressionType.ROOFLINE:
             continue
@@ -146,7 +144,7 @@ def _of_family(
     """List the candidates of one family under a method that was asked for."""
     rooflike = family is RegressionType.ROOFLINE
     if method is CalibrationMethod.PRIOR and rooflike:
-        return _believed(sources)
+        return believed(sources)
     usable = [kind for kind in sources.others if kind is SourceKind.SERVER or rooflike]
     direct = Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT)
     if method is CalibrationMethod.MANUAL and usable:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from token2metrics.algebra import StepTable
 from token2metrics.artifact.manifest import (
+    BelievedWeight,
+    CampaignRecord,
     ErrorSummary,
     HardwareRecord,
     HeadRecord,
     Hull,
+    OutlierRecord,
     PhaseRecord,
     TrafficRecord,
 )
@@ -19,8 +24,13 @@ from token2metrics.config import ExperimentConfig, HardwareConfig
 from token2metrics.cost import PhaseWeights
 from token2metrics.curves import CurveWeights
 from token2metrics.heads import UNLIMITED_POWER_W
+from token2metrics.modeling.beliefs import Belief
+from token2metrics.modeling.campaigns import Offset
 from token2metrics.modeling.candidates import Candidate, Choice, Sources
 from token2metrics.modeling.energy import meter_of
+from token2metrics.modeling.exact import robust_scale
+from token2metrics.modeling.margins import energy_margin, latency_margin
+from token2metrics.modeling.objective import log_errors
 from token2metrics.modeling.rows import FitRows
 from token2metrics.modeling.search import Fitted
 from token2metrics.vocabulary import CalibrationMethod, Phase, SourceKind
@@ -30,6 +40,10 @@ NINETY = 90
 PERCENT = 100.0
 NESTED_PROTOCOL = "nested cross-validation"
 TEST_PROTOCOL = "held-out test settings"
+OUTLIER_SPREADS = 6.0
+OUTLIER_ERROR = 0.15
+"""A row is an outlier beyond both: this many robust spreads, and this relative error."""
+
 ENERGY_PROTOCOL = "cross-validation of the energy over its window"
 
 
@@ -68,6 +82,7 @@ def describe_phase(
     choice: Choice,
     fitted: Fitted,
     rail: str | None,
+    offsets: Sequence[Offset] = (),
 ) -> PhaseRecord:
     """Describe one fitted phase.
 
@@ -78,6 +93,7 @@ def describe_phase(
         choice: What the search chose, and its held-out errors.
         fitted: The final fit.
         rail: Rail of the device's energy.
+        offsets: Fitted offsets of the phase's data sets.
     """
     candidate, edge = choice.candidate, sources.edge
     formula = fitted.formulas[phase]
@@ -94,6 +110,12 @@ def describe_phase(
         rests_on=_rests_on(experiment, sources, candidate, phase),
         hull=_hull(edge, phase),
         errors=tuple(summarise(protocol, e) for protocol, e in errors if len(e)),
+        margin=latency_margin(
+            phase, candidate.source, _rows_of(edge, phase), np.log1p(choice.nested)
+        ),
+        beliefs=_beliefs(fitted.beliefs.get(phase)),
+        outliers=_outliers(edge, phase, fitted),
+        campaigns=tuple(_campaign(one) for one in offsets),
         iterations=fitted.fit.iterations,
         converged=fitted.fit.converged,
         step_count=len(steps.edges) if steps is not None else 0,
@@ -125,6 +147,7 @@ def _measured_head(
         rows=metered,
         rests_on=words,
         meter=meter_of(edge, phase),
+        margin=energy_margin(np.log1p(errors)),
         errors=summaries,
     )
 
@@ -148,9 +171,49 @@ def _rests_on(
     return f"{base}, uncalibrated: no row of {model} was measured"
 
 
-def _base(
-    experiment: ExperimentConfig, sources: Sources, kind: SourceKind, phase: Phase
-) -> str:
+def _beliefs(belief: Belief | None) -> dict[str, BelievedWeight]:
+    """Describe what was believed of the weights of a phase."""
+    if belief is None:
+        return {}
+    spreads = np.sqrt(np.diag(belief.covariance))
+    return {
+        name: BelievedWeight(median=float(np.exp(mean)), spread=float(spread))
+        for name, mean, spread in zip(belief.names, belief.means, spreads, strict=True)
+    }
+
+
+def _campaign(offset: Offset) -> CampaignRecord:
+    """Describe one data set of a comparison."""
+    return CampaignRecord(
+        source=offset.campaign.source,
+        rows=int(offset.campaign.rows.sum()),
+        offset_percent=float(PERCENT * np.expm1(offset.logarithm)),
+    )
+
+
+def _outliers(edge: FitRows | None, phase: Phase, fitted: Fitted) -> tuple[OutlierRecord, ...]:
+    """List the rows of a phase that lie far off the fit and far off what the others scatter."""
+    if edge is None:
+        return ()
+    errors = log_errors(fitted.formulas, fitted.fit.weights, edge, on_edge=True)[0].numpy()
+    own = edge.pure[phase].numpy()
+    scatter = robust_scale(errors[own]) if own.any() else 0.0
+    far = own & (np.abs(errors) > max(OUTLIER_SPREADS * scatter, OUTLIER_ERROR))
+    prompt = edge.workload.input_tokens.numpy()
+    answer = edge.workload.steps.numpy() + 1.0
+    measured = edge.latency_s.numpy()
+    return tuple(
+        OutlierRecord(
+            input_tokens=float(prompt[row]),
+            output_tokens=float(answer[row]),
+            measured_s=float(measured[row]),
+            fitted_s=float(measured[row] * np.exp(errors[row])),
+        )
+        for row in np.flatnonzero(far)
+    )
+
+
+def _base(experiment: ExperimentConfig, sources: Sources, kind: SourceKind, phase: Phase) -> str:
     """Say in words what a phase starts from, beside the model's own rows."""
     count = _rows_of(sources.others.get(kind), phase)
     if kind is SourceKind.HARDWARE:
@@ -189,6 +252,8 @@ def describe_traffic(traffic: ModelTraffic[float]) -> TrafficRecord:
 def describe_hardware(hardware: HardwareConfig) -> HardwareRecord:
     """Describe a device."""
     return HardwareRecord(
+        memory_bandwidth_bytes_per_s=hardware.memory_bandwidth_bytes_per_s,
+        compute_flop_per_s=hardware.compute_flop_per_s,
         idle_power_w=hardware.idle_power_w,
         power_limit_w=hardware.power_limit_w or UNLIMITED_POWER_W,
         purchase_price=hardware.purchase_price,

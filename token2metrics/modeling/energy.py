@@ -23,7 +23,6 @@ BASE_SPREAD = 0.1
 """How much of the power range work may cost beside the bytes it moves."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class MeteredModel:
     """A model whose decode power was measured on the device.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from token2metrics.algebra import StepTable
+from token2metrics.modeling.campaigns import membership
 from token2metrics.modeling.objective import (
     ENERGY_SCALE,
     energy_errors,
@@ -72,6 +73,9 @@ class JointObjective:
         ]
         if problem.has_heads and problem.edge is not None:
             errors.append(energy_errors(problem.formulas, weights, problem.edge, algebra))
+        if problem.campaigns:
+            offsets = everything[:, -len(problem.campaigns) :]
+            errors[0] = errors[0] + offsets @ lift(membership(problem.campaigns).to(offsets.device))
         data = torch.cat(errors, dim=1) / lift(self._scales[numbers])
         priors = (everything - lift(self._means)) @ lift(self._roots)
         return torch.cat([data, priors], dim=1)
@@ -131,7 +135,7 @@ def _is_held(problem: Problem, slot: Slot) -> bool:
     """
     if slot.part is Part.CURVE:
         return problem.is_exact
-    if slot.part is Part.HEAD:
+    if slot.part in (Part.HEAD, Part.CAMPAIGN):
         return False
     if problem.method is CalibrationMethod.MANUAL or problem.edge is None:
         return True

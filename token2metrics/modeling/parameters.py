@@ -29,6 +29,7 @@ class Part(StrEnum):
     CURVE = "curve"
     CALIBRATION = "calibration"
     HEAD = "head"
+    CAMPAIGN = "campaign"
 
 
 @dataclass(frozen=True, slots=True)

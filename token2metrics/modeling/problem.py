@@ -18,6 +18,24 @@ from token2metrics.vocabulary import CalibrationMethod, Phase
 
 
 @dataclass(frozen=True, slots=True)
+class Campaign:
+    """Rows of one kind and data set that may be off as one.
+
+    Attributes:
+        source: The data set.
+        phase: ``prefill``, ``decode`` or ``request``.
+        rows: Its edge rows, a mask ``(rows,)``.
+    """
+
+    source: str
+    phase: Phase
+    rows: Tensor
+
+
+Campaigns = tuple[Campaign, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What is fitted, on which rows.
 
@@ -32,6 +50,7 @@ class Problem:
         torch_device: Where the optimiser runs.
         shares_device: Whether the source was measured on the edge device itself.
         beliefs: What is believed of the curves' weights; empty without the prior method.
+        campaigns: Data sets of the edge rows whose offset is fitted.
     """
 
     formulas: Mapping[Phase, PhaseFormula]
@@ -44,6 +63,7 @@ class Problem:
     torch_device: str = "cpu"
     shares_device: bool = False
     beliefs: Beliefs = field(default_factory=dict)
+    campaigns: Campaigns = ()
 
     @property
     def has_heads(self) -> bool:

@@ -18,9 +18,7 @@ from token2metrics.workload import ModelTraffic, Workload, workload_of
 
 ALGEBRA = TorchAlgebra()
 FLOATS = FloatAlgebra()
-ANY_REQUEST: Workload[float] = workload_of(
-    FLOATS, 1.0, 2.0, ModelTraffic(1.0, 1.0, 1.0, 1.0, 1.0)
-)
+ANY_REQUEST: Workload[float] = workload_of(FLOATS, 1.0, 2.0, ModelTraffic(1.0, 1.0, 1.0, 1.0, 1.0))
 """Tells the names of a formula's weights and terms, which no request changes."""
 
 
@@ -51,6 +49,7 @@ class FitRows:
         energy_j: Measured joules over the window, nan where not measured, ``(rows,)``.
         window_s: Length of the energy window in seconds, ``(rows,)``.
         sample_period_s: Seconds between the meter's readings, 0 if continuous, ``(rows,)``.
+        campaigns: Data set of each row.
     """
 
     workload: Workload[Tensor]
@@ -59,6 +58,7 @@ class FitRows:
     energy_j: Tensor
     window_s: Tensor
     sample_period_s: Tensor
+    campaigns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -148,6 +148,7 @@ def fit_rows(
         energy_j=tensor(measurements.energy_j),
         window_s=tensor(measurements.energy_window_s),
         sample_period_s=tensor(measurements.sample_period_s),
+        campaigns=measurements.source,
     )
 
 

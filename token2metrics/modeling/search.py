@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,12 +12,14 @@ from torch import Tensor
 from token2metrics.config import ExperimentConfig
 from token2metrics.cost import PhaseFormula
 from token2metrics.modeling.beliefs import Beliefs
+from token2metrics.modeling.campaigns import Offset, campaigns_of, offsets_of
 from token2metrics.modeling.candidates import (
     Candidate,
     Choice,
     Errors,
     Scored,
     Sources,
+    believed,
     build_formulas,
     choose,
     rows_of_phase,
@@ -64,11 +66,13 @@ class Fitted:
         formulas: Formula of each phase.
         fit: The weights.
         energy_errors: Signed relative errors of held-out energies, by phase.
+        beliefs: What the curves' weights were believed to be.
     """
 
     formulas: Mapping[Phase, PhaseFormula]
     fit: Fit
     energy_errors: Mapping[Phase, Errors] = field(default_factory=dict)
+    beliefs: Beliefs = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,20 @@ class Search:
             choices[phase] = choose(able, plan, rows_of_phase(edge, phase))
         return choices, _reports(scored, choices, edge)
 
+    def campaign_offsets(self) -> tuple[Offset, ...]:
+        """Fit by how much the data sets of the edge rows differ, where they overlap."""
+        edge = self.sources.edge
+        compared = ((), ()) if edge is None else campaigns_of(edge)
+        if edge is None or not compared[1]:
+            return ()
+        candidate = believed(self.sources)[0]
+        formulas = build_formulas(candidate, self.experiment)
+        everything = torch.ones(1, len(edge), dtype=torch.float64)
+        most = self.experiment.regression.max_iterations
+        problem = self._problem(candidate, formulas, everything, most)
+        fitted = fit(replace(problem, campaigns=compared[1]))
+        return offsets_of(compared, fitted.values[0, -len(compared[1]) :].tolist())
+
     def fit_on(self, candidate: Candidate, masks: Tensor) -> Fitted:
         """Fit a candidate without power heads, for comparison, on every mask."""
         formulas = build_formulas(candidate, self.experiment)
@@ -133,7 +151,7 @@ class Search:
         most = self.experiment.regression.max_iterations
         fitted = fit(self._problem(candidate, formulas, masks, most))
         if edge is None or not judged:
-            return Fitted(formulas, fitted)
+            return Fitted(formulas, fitted, beliefs=self._beliefs(candidate))
         errors = energy_errors(formulas, fitted.weights, edge).expm1().numpy()
         metered = ~edge.energy_j.isnan().numpy()
         held_out = {
@@ -145,7 +163,7 @@ class Search:
             )
             for phase in heads
         }
-        return Fitted(formulas, fitted, held_out)
+        return Fitted(formulas, fitted, held_out, self._beliefs(candidate))
 
     def _beliefs(self, candidate: Candidate) -> Beliefs:
         """Return what a candidate starts from; nothing without the prior method."""

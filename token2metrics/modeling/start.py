@@ -13,6 +13,7 @@ from torch import Tensor
 
 from token2metrics.algebra import StepTable
 from token2metrics.heads import LOAD_SHARE
+from token2metrics.modeling.campaigns import campaign_slots
 from token2metrics.modeling.energy import initial_load_share
 from token2metrics.modeling.exact import Array, design, solve
 from token2metrics.modeling.objective import phase_latencies_s, total
@@ -63,7 +64,7 @@ def exact_start(problem: Problem) -> Fit:
 
 def _believed_start(problem: Problem) -> Fit:
     """Start every curve weight at the mean of its belief."""
-    slots = slots_of(problem.formulas)
+    slots = [*slots_of(problem.formulas), *campaign_slots(problem.campaigns)]
     means = {
         (phase, name): math.exp(mean)
         for phase, belief in problem.beliefs.items()
@@ -148,8 +149,10 @@ def with_load_shares(problem: Problem, start: Fit) -> Fit:
     """Start the steady power of every head at the median metered power."""
     values = start.values.clone()
     for index, slot in enumerate(start.slots):
+        if slot.part is not Part.HEAD or slot.parameter.name != LOAD_SHARE:
+            continue
         head = problem.formulas[slot.phase].head
-        if slot.parameter.name == LOAD_SHARE and head is not None and problem.edge is not None:
+        if head is not None and problem.edge is not None:
             values[:, index] = initial_load_share(problem.edge, slot.phase, head)
     return replace(start, values=values)
 

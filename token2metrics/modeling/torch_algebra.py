@@ -36,6 +36,10 @@ class TorchAlgebra:
         """Return a quantity that no weight changes, ready for arithmetic with weights."""
         return self.lift(value)
 
+    def number(self, value: float) -> Tensor:
+        """Return a plain number as a quantity."""
+        return torch.tensor(value, dtype=torch.float64)
+
     def exp(self, exponent: Tensor) -> Tensor:
         """Return ``e`` to the power of ``exponent``."""
         return torch.exp(exponent)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from token2metrics.algebra import FloatAlgebra
@@ -16,6 +17,7 @@ from token2metrics.artifact.manifest import HeadRecord, MeterRecord, ModelRecord
 from token2metrics.config import CalibrationConfig, ExperimentConfig, RegressionConfig
 from token2metrics.cost import PhaseFormula, PhaseWeights, edge_latency_s
 from token2metrics.errors import DataError
+from token2metrics.modeling.campaigns import Offset, levelled, phase_offsets
 from token2metrics.modeling.candidates import Candidate, Sources, list_candidates
 from token2metrics.modeling.describe import (
     describe_hardware,
@@ -33,6 +35,7 @@ from token2metrics.modeling.energy import (
 )
 from token2metrics.modeling.gather import gather, measured_precision, model_traffic
 from token2metrics.modeling.hierarchy import NOMINAL
+from token2metrics.modeling.margins import energy_margin
 from token2metrics.modeling.search import (
     CandidateReport,
     Progress,
@@ -40,13 +43,14 @@ from token2metrics.modeling.search import (
     is_supported,
 )
 from token2metrics.processors.pipeline import PreparedData
-from token2metrics.vocabulary import CalibrationMethod, Phase, RegressionType, SourceKind
+from token2metrics.vocabulary import CalibrationMethod, Phase, SourceKind
 from token2metrics.workload import ModelTraffic, workload_of
 
 logger = logging.getLogger(__name__)
 
 SECOND_TOKEN = 2.0
 FLOATS = FloatAlgebra()
+
 
 @dataclass(slots=True)
 class PhaseFit:
@@ -106,7 +110,7 @@ class Trainer:
         warnings = (*_fallbacks(experiment, sources, candidates), *heads)
         for warning in warnings:
             logger.warning("%s: %s", experiment.model.id, warning)
-        search = Search(experiment, sources, self.torch_device, self.progress)
+        search, offsets = self._levelled(experiment, sources)
         choices, reports = search.best(candidates)
         phases: dict[Phase, PhaseFit] = {}
         for candidate in dict.fromkeys(choice.candidate for choice in choices.values()):
@@ -118,7 +122,13 @@ class Trainer:
                         fitted.formulas[phase],
                         plain_weights(fitted.fit.weights[phase]),
                         describe_phase(
-                            experiment, sources, phase, choice, fitted, self._rail(experiment)
+                            experiment,
+                            search.sources,
+                            phase,
+                            choice,
+                            fitted,
+                            self._rail(experiment),
+                            phase_offsets(offsets, phase),
                         ),
                     )
         self._carry_decode_head(experiment, phases)
@@ -129,6 +139,17 @@ class Trainer:
             {phase: part.weights for phase, part in phases.items()},
         )
         return TrainedModel(model, tuple(reports), warnings)
+
+    def _levelled(
+        self, experiment: ExperimentConfig, sources: Sources
+    ) -> tuple[Search, tuple[Offset, ...]]:
+        """Return the search over rows that are brought to one level, and the fitted offsets."""
+        search = Search(experiment, sources, self.torch_device, self.progress)
+        offsets = search.campaign_offsets()
+        if sources.edge is None or not offsets:
+            return search, ()
+        level = replace(sources, edge=levelled(sources.edge, offsets))
+        return replace(search, sources=level), offsets
 
     def steps(self, experiment: ExperimentConfig) -> int:
         """Return how often training the experiment will report progress."""
@@ -168,7 +189,11 @@ class Trainer:
         rate = _bytes_per_s(decode.formula, decode.weights, self._traffic(experiment))
         words = f"power carried over from {len(metered)} other models on {experiment.edge.name}"
         record = HeadRecord(
-            power_rail=self._rail(experiment), rows=0, rests_on=words, meter=self._meter(experiment)
+            power_rail=self._rail(experiment),
+            rows=0,
+            rests_on=words,
+            meter=self._meter(experiment),
+            margin=energy_margin(np.array([])),
         )
         decode.weights = replace(decode.weights, head=carry_head(head, metered, rate))
         decode.formula = replace(decode.formula, head=head)

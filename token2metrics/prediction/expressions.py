@@ -11,13 +11,15 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.manifest import PhaseRecord
 from token2metrics.cost import PhaseCost, PhaseWeights, phase_cost
 from token2metrics.curves import CurveWeights
+from token2metrics.intervals import DEFAULT_CONFIDENCE, Bounds, bounds_of_sum
+from token2metrics.prediction.bounded import PhaseBounds, phase_bounds
 from token2metrics.vocabulary import FITTED_PHASES, Phase
-from token2metrics.workload import ModelTraffic, workload_of
+from token2metrics.workload import ModelTraffic, Workload, workload_of
 
 GROUND = 0.0
 UNKNOWN = pl.lit(None, dtype=pl.Float64)
 
-PREDICTED_COLUMNS = (
+POINT_COLUMNS = (
     "prefill_latency_s",
     "decode_latency_s",
     "latency_s",
@@ -27,6 +29,16 @@ PREDICTED_COLUMNS = (
     "power_w",
     "extrapolated",
 )
+
+LIMIT_COLUMNS = tuple(
+    f"{part}{quantity}_{limit}_{unit}"
+    for quantity, unit in (("latency", "s"), ("energy", "j"))
+    for part in ("prefill_", "decode_", "")
+    for limit in ("lower", "upper")
+)
+"""Ends of the intervals."""
+
+PREDICTED_COLUMNS = (*POINT_COLUMNS, *LIMIT_COLUMNS)
 """Columns that pricing adds to a table, in order."""
 
 
@@ -36,6 +48,10 @@ class PolarsAlgebra:
     def constant(self, value: pl.Expr) -> pl.Expr:
         """Return a quantity that no weight changes, ready for arithmetic with weights."""
         return value
+
+    def number(self, value: float) -> pl.Expr:
+        """Return a plain number as a quantity."""
+        return pl.lit(value, dtype=pl.Float64)
 
     def exp(self, exponent: pl.Expr) -> pl.Expr:
         """Return ``e`` to the power of ``exponent``."""
@@ -92,6 +108,17 @@ def phase_costs(
         input_tokens: Prompt tokens.
         output_tokens: Generated tokens.
     """
+    workload = _workload(model, input_tokens.cast(pl.Float64), output_tokens.cast(pl.Float64))
+    return {
+        phase: phase_cost(ALGEBRA, formula, workload, phase_weights(model.weights[phase]))
+        for phase, formula in model.formulas.items()
+    }
+
+
+def _workload(
+    model: FittedModel, input_tokens: pl.Expr, output_tokens: pl.Expr
+) -> Workload[pl.Expr]:
+    """Return what requests ask of a model."""
     shape = model.traffic
     traffic = ModelTraffic(
         flop_per_token=as_expression(shape.flop_per_token),
@@ -100,12 +127,7 @@ def phase_costs(
         kv_bytes_per_token=as_expression(shape.kv_bytes_per_token),
         layers=as_expression(shape.layers),
     )
-    prompt, answer = input_tokens.cast(pl.Float64), output_tokens.cast(pl.Float64)
-    workload = workload_of(ALGEBRA, prompt, answer, traffic)
-    return {
-        phase: phase_cost(ALGEBRA, formula, workload, phase_weights(model.weights[phase]))
-        for phase, formula in model.formulas.items()
-    }
+    return workload_of(ALGEBRA, input_tokens, output_tokens, traffic)
 
 
 def phase_weights(weights: PhaseWeights[float]) -> PhaseWeights[pl.Expr]:
@@ -127,7 +149,10 @@ def _constants(values: Mapping[str, float]) -> dict[str, pl.Expr]:
 
 
 def expressions(
-    model: FittedModel, input_tokens: pl.Expr, output_tokens: pl.Expr
+    model: FittedModel,
+    input_tokens: pl.Expr,
+    output_tokens: pl.Expr,
+    confidence: float = DEFAULT_CONFIDENCE,
 ) -> dict[str, pl.Expr]:
     """Return what a request costs, equal to the prediction of single requests.
 
@@ -135,6 +160,7 @@ def expressions(
         model: The fitted model.
         input_tokens: Prompt tokens, whole and >= 0.
         output_tokens: Generated tokens, whole and >= 0.
+        confidence: Of the intervals, 0.5 to 0.99.
 
     Returns:
         One expression for each of ``PREDICTED_COLUMNS``, under its name; null where nothing
@@ -159,9 +185,71 @@ def expressions(
         pl.when(latency_s > 0).then(energy_j / latency_s),
         pl.any_horizontal(*outside, pl.lit(value=False)),
     )
-    return {
-        name: column.alias(name) for name, column in zip(PREDICTED_COLUMNS, columns, strict=True)
+    limits = _limits(model, latency, energy, (input_tokens, output_tokens), confidence)
+    named = dict(zip(POINT_COLUMNS, columns, strict=True)) | limits
+    return {name: named[name].alias(name) for name in PREDICTED_COLUMNS}
+
+
+def _limits(
+    model: FittedModel,
+    latency: Mapping[Phase, pl.Expr],
+    energy: Mapping[Phase, pl.Expr],
+    tokens: tuple[pl.Expr, pl.Expr],
+    confidence: float,
+) -> dict[str, pl.Expr]:
+    """Return the bounds of latency and energy, of each phase and of the request, by column."""
+    prompt, answer = (count.cast(pl.Float64) for count in tokens)
+    bounded = {
+        phase: _phase_bounds(model, phase, prompt, answer, confidence) for phase in model.formulas
     }
+    latencies = [
+        _known(latency[phase], bounded[phase].latency_s if phase in bounded else None)
+        for phase in FITTED_PHASES
+    ]
+    energies = [
+        _known(energy[phase], bounded[phase].energy_j if phase in bounded else None)
+        for phase in FITTED_PHASES
+    ]
+    prefill, decode = FITTED_PHASES
+    latencies.append(_sum((latency[prefill], latency[decode]), (latencies[0], latencies[1])))
+    energies.append(_sum((energy[prefill], energy[decode]), (energies[0], energies[1])))
+    limits = [limit for bound in (*latencies, *energies) for limit in (bound.lower, bound.upper)]
+    return dict(zip(LIMIT_COLUMNS, limits, strict=True))
+
+
+def _phase_bounds(
+    model: FittedModel, phase: Phase, prompt: pl.Expr, answer: pl.Expr, confidence: float
+) -> PhaseBounds[pl.Expr]:
+    """Bound a fitted phase."""
+    formula, weights = model.formulas[phase], phase_weights(model.weights[phase])
+
+    def price(input_tokens: pl.Expr, steps: pl.Expr) -> PhaseCost[pl.Expr]:
+        workload = _workload(model, input_tokens, steps + 1.0)
+        return phase_cost(ALGEBRA, formula, workload, weights)
+
+    record = model.record
+    workload = _workload(model, prompt, answer)
+    return phase_bounds(ALGEBRA, record.phases[phase], record.hardware, price, workload, confidence)
+
+
+def _known(value: pl.Expr, bounded: Bounds[pl.Expr] | None) -> Bounds[pl.Expr]:
+    """Return bounds where a phase works, nothing where it does not, null where it is unknown."""
+    idle = pl.when(value == GROUND)
+    if bounded is None:
+        unknown = idle.then(GROUND).otherwise(UNKNOWN)
+        return Bounds(unknown, unknown)
+    return Bounds(
+        idle.then(GROUND).otherwise(bounded.lower), idle.then(GROUND).otherwise(bounded.upper)
+    )
+
+
+def _sum(
+    parts: tuple[pl.Expr, pl.Expr], bounded: tuple[Bounds[pl.Expr], Bounds[pl.Expr]]
+) -> Bounds[pl.Expr]:
+    """Bound the sum of both phases; null where one is unknown."""
+    total = bounds_of_sum(ALGEBRA, parts, bounded)
+    known = pl.when(pl.all_horizontal(*(part.is_not_null() for part in parts)))
+    return Bounds(known.then(total.lower), known.then(total.upper))
 
 
 def _latency_s(

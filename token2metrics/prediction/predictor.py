@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import load_artifact
-from token2metrics.artifact.manifest import Hull, ModelRecord, PhaseRecord
+from token2metrics.artifact.manifest import ModelRecord
 from token2metrics.cost import PhaseCost, phase_cost
 from token2metrics.errors import RequestError
 from token2metrics.heads import Window
-from token2metrics.prediction.money import price
+from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
+from token2metrics.prediction.assemble import Request, phase_prediction, request_prediction
+from token2metrics.prediction.bounded import Price, phase_bounds
 from token2metrics.prediction.result import PhasePrediction, Prediction, Prices
 from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
 from token2metrics.workload import Workload, workload_of
 
 ALGEBRA = FloatAlgebra()
-NOTHING_MEASURED = "no measured rows"
-NO_ENERGY = "no measured energy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,11 @@ class ModelPredictor:
     model: FittedModel
 
     def __call__(
-        self, input_tokens: int, output_tokens: int, prices: Prices | None = None
+        self,
+        input_tokens: int,
+        output_tokens: int,
+        prices: Prices | None = None,
+        confidence: float = DEFAULT_CONFIDENCE,
     ) -> Prediction:
         """Price one request.
 
@@ -74,22 +78,43 @@ class ModelPredictor:
             input_tokens: Prompt tokens, >= 0.
             output_tokens: Generated tokens, >= 0; the first one ends prefill.
             prices: Electricity and device prices; without them there is no cost.
+            confidence: Of every interval, 0.5 to 0.99.
 
         Raises:
-            RequestError: If a token count is negative, fractional or absurdly large.
+            RequestError: If a token count is negative, fractional or absurdly large, or no
+                interval is offered for the confidence.
         """
         check_tokens("input_tokens", input_tokens)
         check_tokens("output_tokens", output_tokens)
-        phases = {
-            phase: _phase_prediction(
-                self.model.record.phases.get(phase),
-                self.phase_cost(phase, input_tokens, output_tokens),
-                input_tokens,
-                output_tokens,
-            )
-            for phase in FITTED_PHASES
-        }
-        return _request_prediction(self.model.record, phases, input_tokens, output_tokens, prices)
+        check_confidence(confidence)
+        request = Request(input_tokens, output_tokens, confidence)
+        phases = {phase: self._phase_prediction(phase, request) for phase in FITTED_PHASES}
+        return request_prediction(self.model.record, phases, request, prices)
+
+    def _phase_prediction(self, phase: Phase, request: Request) -> PhasePrediction:
+        """Say what a phase costs, within which bounds, and what that rests on."""
+        cost = self.phase_cost(phase, request.input_tokens, request.output_tokens)
+        record = self.model.record.phases.get(phase)
+        if cost is None or record is None:
+            return phase_prediction(record, cost, None, request)
+        bounded = phase_bounds(
+            ALGEBRA,
+            record,
+            self.model.record.hardware,
+            self._price_of(phase),
+            self._workload(request.input_tokens, request.output_tokens),
+            request.confidence,
+        )
+        return phase_prediction(record, cost, bounded, request)
+
+    def _price_of(self, phase: Phase) -> Price[float]:
+        """Return what a phase costs at any, even fractional, lengths."""
+        formula, weights = self.model.formulas[phase], self.model.weights[phase]
+
+        def price(prompt: float, steps: float) -> PhaseCost[float]:
+            return phase_cost(ALGEBRA, formula, self._workload(prompt, steps + 1.0), weights)
+
+        return price
 
     def phase_cost(
         self, phase: Phase, input_tokens: int, output_tokens: int
@@ -101,7 +126,6 @@ class ModelPredictor:
             return PhaseCost(0.0, None) if idle else None
         workload = self._workload(input_tokens, output_tokens)
         return phase_cost(ALGEBRA, formula, workload, self.model.weights[phase])
-
 
     def window_energy_j(
         self,
@@ -128,7 +152,8 @@ class ModelPredictor:
         formula = self.model.formulas.get(phase)
         if cost is None or cost.bare_s is None or record is None or record.head is None:
             return None
-        assert formula is not None and formula.head is not None
+        assert formula is not None
+        assert formula.head is not None
         worked_s = cost.latency_s if latency_s is None else latency_s
         meter = record.head.meter
         length_s = worked_s + meter.pad_s if window_s is None else window_s
@@ -224,106 +249,3 @@ def _distinguishing(records: list[ModelRecord]) -> list[str]:
         if len({getattr(record, name) for record in records}) > 1
     ]
     return differing or ["a --model NAME that only one of them has"]
-
-
-def _phase_prediction(
-    record: PhaseRecord | None,
-    cost: PhaseCost[float] | None,
-    input_tokens: int,
-    output_tokens: int,
-) -> PhasePrediction:
-    """Say what a phase costs and what that rests on."""
-    if cost is None:
-        return PhasePrediction(
-            latency_s=None,
-            power_w=None,
-            energy_j=None,
-            rests_on=NOTHING_MEASURED,
-            energy_rests_on=NOTHING_MEASURED,
-            extrapolates=None,
-        )
-    working = record is not None and cost.latency_s > 0
-    return PhasePrediction(
-        latency_s=cost.latency_s,
-        power_w=cost.power_w,
-        energy_j=cost.energy_j if working or cost.power_w is not None else 0.0,
-        rests_on=record.rests_on if record else NOTHING_MEASURED,
-        energy_rests_on=record.head.rests_on if record and record.head else NO_ENERGY,
-        extrapolates=(
-            _extrapolates(record.hull, input_tokens, output_tokens) if record and working else None
-        ),
-    )
-
-
-def _request_prediction(
-    record: ModelRecord,
-    phases: Mapping[Phase, PhasePrediction],
-    input_tokens: int,
-    output_tokens: int,
-    prices: Prices | None,
-) -> Prediction:
-    """Add the phases of a request up."""
-    prefill, decode = phases[Phase.PREFILL], phases[Phase.DECODE]
-    latency_s = _sum(prefill.latency_s, decode.latency_s)
-    energy_j = _sum(prefill.energy_j, decode.energy_j)
-    rails = [p.head.power_rail for p in record.phases.values() if p.head is not None]
-    return Prediction(
-        model=record.id,
-        name=record.name,
-        device=record.device,
-        power_mode=record.power_mode,
-        runtime=record.runtime,
-        precision=record.precision,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        prefill=prefill,
-        decode=decode,
-        latency_s=latency_s,
-        energy_j=energy_j,
-        power_w=_ratio(energy_j, latency_s),
-        ttft_s=prefill.latency_s,
-        tpot_s=_ratio(decode.latency_s, float(output_tokens - 1)) if output_tokens > 1 else None,
-        output_tokens_per_s=_ratio(float(output_tokens), latency_s),
-        output_tokens_per_j=_ratio(float(output_tokens), energy_j),
-        power_rail=rails[0] if rails else None,
-        cost=price(latency_s, energy_j, prices),
-        extrapolated=bool(prefill.extrapolates or decode.extrapolates),
-        notes=_notes(phases),
-    )
-
-
-def _extrapolates(hull: Hull | None, input_tokens: int, output_tokens: int) -> str | None:
-    """Say in which direction a request leaves the measured range."""
-    if hull is None:
-        return "no row of this model was measured on this device"
-    reasons = []
-    for name, count in (("input_tokens", input_tokens), ("output_tokens", output_tokens)):
-        measured = getattr(hull, name)
-        if measured is not None and not measured[0] <= count <= measured[1]:
-            reasons.append(f"{name} {count} outside {measured[0]:g}..{measured[1]:g} measured")
-    return "; ".join(reasons) or None
-
-
-def _sum(left: float | None, right: float | None) -> float | None:
-    """Return the sum; None when a part is unknown."""
-    return None if left is None or right is None else left + right
-
-
-def _ratio(numerator: float | None, denominator: float | None) -> float | None:
-    """Return the quotient; None when a side is unknown or the denominator is zero."""
-    if numerator is None or not denominator:
-        return None
-    return numerator / denominator
-
-
-def _notes(phases: Mapping[Phase, PhasePrediction]) -> tuple[str, ...]:
-    """Collect what to know before trusting the numbers."""
-    notes = []
-    for phase, prediction in phases.items():
-        if prediction.latency_s is None:
-            notes.append(f"{phase}: no measured rows, so the request has no total")
-        elif prediction.energy_j is None:
-            notes.append(f"{phase}: no measured energy, so the request has no total energy")
-        if prediction.extrapolates:
-            notes.append(f"{phase} extrapolates: {prediction.extrapolates}")
-    return tuple(notes)

@@ -9,6 +9,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """A group of values that is written out as JSON."""
 
 
+class Interval(Result, frozen=True):
+    """Where a quantity lies, at the prediction's confidence.
+
+    Attributes:
+        lower: Lower bound.
+        upper: Upper bound.
+    """
+
+    lower: float
+    upper: float
+
+
 class PhasePrediction(Result, frozen=True):
     """One phase of a request.
 
@@ -19,6 +31,10 @@ class PhasePrediction(Result, frozen=True):
         rests_on: The measurements behind the latency, in words.
         energy_rests_on: The measurements behind power and energy, in words.
         extrapolates: Why the request lies outside the measured range; None inside.
+        interval_rests_on: What the intervals rest on, in words; None without a latency.
+        latency_interval_s: Interval of the latency.
+        power_interval_w: Interval of the power.
+        energy_interval_j: Interval of the energy.
     """
 
     latency_s: float | None
@@ -27,6 +43,10 @@ class PhasePrediction(Result, frozen=True):
     rests_on: str
     energy_rests_on: str
     extrapolates: str | None
+    interval_rests_on: str | None = None
+    latency_interval_s: Interval | None = None
+    power_interval_w: Interval | None = None
+    energy_interval_j: Interval | None = None
 
 
 class Prices(Result, frozen=True):
@@ -70,6 +90,9 @@ class Prediction(Result, frozen=True):
         output_tokens_per_s: Output tokens over latency.
         output_tokens_per_j: Output tokens over energy.
         power_rail: Rail the energy was measured on.
+        confidence: Of every interval.
+        latency_interval_s: Interval of the latency; the phases' errors taken as independent.
+        energy_interval_j: Interval of the energy, likewise.
         extrapolated: Whether any phase lies outside the measured range.
         notes: What to know before trusting the numbers.
     """
@@ -93,6 +116,9 @@ class Prediction(Result, frozen=True):
     output_tokens_per_j: float | None
     power_rail: str | None
     cost: Cost
+    confidence: float
+    latency_interval_s: Interval | None
+    energy_interval_j: Interval | None
     extrapolated: bool
     notes: tuple[str, ...]
 

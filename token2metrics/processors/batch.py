@@ -21,6 +21,7 @@ class Measurements:
 
     Attributes:
         model: Model id of each row.
+        source: Data set of each row.
         in_prefill: Whether the latency includes prefill: phases prefill and request.
         in_decode: Whether the latency includes decode: phases decode and request.
         input_tokens: Tokens of the prompt.
@@ -33,6 +34,7 @@ class Measurements:
     """
 
     model: tuple[str, ...]
+    source: tuple[str, ...]
     in_prefill: Mask
     in_decode: Mask
     input_tokens: Floats
@@ -65,6 +67,7 @@ def to_measurements(rows: pl.DataFrame, device: str, models: Collection[str]) ->
     window_s = np.where(np.isnan(stated_s), latency_s, stated_s)
     return Measurements(
         model=tuple(chosen.get_column("model")),
+        source=tuple(chosen.get_column("source")),
         in_prefill=(phase != Phase.DECODE).to_numpy(),
         in_decode=(phase != Phase.PREFILL).to_numpy(),
         input_tokens=_floats(chosen, "input_tokens"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from token2metrics.prediction.predictor import NOTHING_MEASURED
-from token2metrics.prediction.result import Cost, Prediction
+from token2metrics.prediction.assemble import NOTHING_MEASURED
+from token2metrics.prediction.result import Cost, Interval, Prediction
 from token2metrics.report.tables import (
     WARNING_STYLE,
     build_table,
@@ -36,13 +36,23 @@ def show_request(console: Console, prediction: Prediction) -> None:
     answer = counted(prediction.output_tokens, "output token")
     show_line(console, f"{prompt}, {answer}")
     console.print()
-    table = build_table(["phase"], ["latency", "energy", "power"])
+    interval = f"{prediction.confidence:.0%} interval"
+    table = build_table(["phase"], ["latency", interval, "energy", interval, "power"])
     for name, part in (("prefill", prediction.prefill), ("decode", prediction.decode)):
-        table.add_row(name, seconds(part.latency_s), joules(part.energy_j), watts(part.power_w))
+        table.add_row(
+            name,
+            seconds(part.latency_s),
+            between(seconds, part.latency_interval_s),
+            joules(part.energy_j),
+            between(joules, part.energy_interval_j),
+            watts(part.power_w),
+        )
     table.add_row(
         "request",
         seconds(prediction.latency_s),
+        between(seconds, prediction.latency_interval_s),
         joules(prediction.energy_j),
+        between(joules, prediction.energy_interval_j),
         watts(prediction.power_w),
         style="bold",
     )
@@ -60,9 +70,10 @@ def show_requests(console: Console, predictions: Sequence[Prediction]) -> None:
     several = len({(p.device, p.power_mode, p.runtime, p.precision) for p in predictions}) > 1
     if not several:
         show_title(console, _conditions(predictions[0]))
+    upper = f"{(1.0 + predictions[0].confidence) / 2.0:.0%} below"
     table = build_table(
         ["model", "device"] if several else ["model"],
-        ["in", "out", "latency", "TTFT", "TPOT", "energy", "power", "tok/s", ""],
+        ["in", "out", "latency", upper, "TTFT", "TPOT", "energy", "power", ""],
     )
     for prediction in predictions:
         table.add_row(
@@ -70,10 +81,10 @@ def show_requests(console: Console, predictions: Sequence[Prediction]) -> None:
             f"{prediction.input_tokens:,}",
             f"{prediction.output_tokens:,}",
             seconds(prediction.latency_s),
+            seconds(prediction.latency_interval_s.upper if prediction.latency_interval_s else None),
             seconds(prediction.ttft_s),
             seconds(prediction.tpot_s),
             *_energy_and_power(prediction),
-            digits(prediction.output_tokens_per_s),
             OUTSIDE if prediction.extrapolated else "",
         )
     console.print(table)
@@ -91,6 +102,13 @@ def show_requests(console: Console, predictions: Sequence[Prediction]) -> None:
     }
     for note in sorted(unfitted):
         show_line(console, f"note: {note}", WARNING_STYLE)
+
+
+def between(unit: Callable[[float | None], str], interval: Interval | None) -> str:
+    """Write an interval; a dash where there is none."""
+    if interval is None:
+        return UNKNOWN
+    return f"{unit(interval.lower)} .. {unit(interval.upper)}"
 
 
 def _is_decode_only(prediction: Prediction) -> bool:
@@ -155,4 +173,6 @@ def _foundations(prediction: Prediction) -> list[tuple[str, str]]:
         ("prefill power rests on", prediction.prefill.energy_rests_on),
         ("decode latency rests on", prediction.decode.rests_on),
         ("decode power rests on", prediction.decode.energy_rests_on),
+        ("prefill interval rests on", prediction.prefill.interval_rests_on or UNKNOWN),
+        ("decode interval rests on", prediction.decode.interval_rests_on or UNKNOWN),
     ]

@@ -1,0 +1,162 @@
+"""How far a prediction may be off: bounds that keep every law of the prediction itself.
+
+Inside the measured token range a prediction is off by a factor of at most ``exp(h)`` either way,
+at the wanted confidence. Outside, the bounds spread with the distance: latency never falls as
+tokens rise, so beyond the range the truth lies above the curve at some shorter length, and below
+the range under the curve at some longer one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Generic
+
+from token2metrics.algebra import Algebra, T
+from token2metrics.errors import RequestError
+
+OUTSIDE_EXPONENT = 0.06
+"""How fast bounds spread outside the measured range: 4 % for each doubling of the tokens."""
+
+LOWEST_CONFIDENCE = 0.5
+HIGHEST_CONFIDENCE = 0.99
+DEFAULT_CONFIDENCE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """Half-widths of intervals of the logarithm, by confidence.
+
+    Attributes:
+        confidences: Ascending confidences, from the lowest to the highest one offered.
+        half_widths: Half-width at each of them, never falling.
+    """
+
+    confidences: tuple[float, ...]
+    half_widths: tuple[float, ...]
+
+    def at(self, confidence: float) -> float:
+        """Return the half-width at a confidence, interpolated along normal quantiles."""
+        above = max(1, bisect_left(self.confidences, confidence))
+        low, high = self.confidences[above - 1], self.confidences[above]
+        share = (_normal(confidence) - _normal(low)) / (_normal(high) - _normal(low))
+        narrow, wide = self.half_widths[above - 1], self.half_widths[above]
+        return narrow + min(max(share, 0.0), 1.0) * (wide - narrow)
+
+
+def _normal(confidence: float) -> float:
+    """Return the half-width of a standard normal interval."""
+    return NormalDist().inv_cdf((1.0 + confidence) / 2.0)
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse confidences no interval is offered for.
+
+    Raises:
+        RequestError: If it is not a number from 0.5 to 0.99.
+    """
+    number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
+    if not number or not LOWEST_CONFIDENCE <= confidence <= HIGHEST_CONFIDENCE:
+        raise RequestError(
+            f"expected confidence between {LOWEST_CONFIDENCE} and {HIGHEST_CONFIDENCE}, "
+            f"got {confidence!r}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A measured range of a count, ends included."""
+
+    fewest: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds(Generic[T]):
+    """Lower and upper bound of a quantity."""
+
+    lower: T
+    upper: T
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach(Generic[T]):
+    """A count as either bound takes it, and the factors it spreads them by."""
+
+    shorter: T
+    longer: T
+    factors: Bounds[T]
+
+
+def bounds(
+    algebra: Algebra[T],
+    price: Callable[[T, T], T],
+    counts: tuple[T, T],
+    measured: tuple[Range | None, Range | None],
+    half_width: float,
+) -> Bounds[T]:
+    """Bound a quantity that never falls as either count rises.
+
+    Args:
+        algebra: Where the quantities live.
+        price: The quantity at a prompt length and a number of decode steps.
+        counts: The request's.
+        measured: Range of each count; None where it has no say or nothing was measured.
+        half_width: Of the interval of the logarithm within the range.
+
+    Returns:
+        ``0 <= lower <= price <= upper``, both never falling as counts rise.
+    """
+    prompt, steps = (
+        _reach(algebra, count, span) for count, span in zip(counts, measured, strict=True)
+    )
+    widening = algebra.exp(algebra.number(half_width))
+    shrink = prompt.factors.lower * steps.factors.lower
+    spread = prompt.factors.upper * steps.factors.upper
+    return Bounds(
+        lower=price(prompt.shorter, steps.shorter) * shrink / widening,
+        upper=price(prompt.longer, steps.longer) * spread * widening,
+    )
+
+
+def _reach(algebra: Algebra[T], count: T, span: Range | None) -> _Reach[T]:
+    """Return how far outside a range a count lies, and where its bounds look."""
+    one = algebra.number(1.0)
+    if span is None:
+        return _Reach(count, count, Bounds(one, one))
+    beyond = algebra.power(algebra.maximum(count / max(span.most, 1.0), 1.0), OUTSIDE_EXPONENT)
+    shorter = count / beyond
+    if span.fewest <= 1.0:
+        return _Reach(shorter, count, Bounds(one, beyond))
+    share = count / span.fewest
+    below = share + 1.0 - algebra.maximum(share, 1.0)
+    stretched = algebra.power(below, 1.0 - OUTSIDE_EXPONENT) * span.fewest
+    longer = stretched + algebra.maximum(count - span.fewest, 0.0)
+    return _Reach(shorter, longer, Bounds(algebra.power(below, OUTSIDE_EXPONENT), beyond))
+
+
+def bounds_of_sum(
+    algebra: Algebra[T], parts: tuple[T, T], bounded: tuple[Bounds[T], Bounds[T]]
+) -> Bounds[T]:
+    """Bound the sum of two quantities whose errors are independent.
+
+    Distances to the bounds add as squares, which keeps order, sign and monotony: the bounds of
+    the sum rise with each part and with each of its bounds.
+
+    Args:
+        algebra: Where the quantities live.
+        parts: The quantities.
+        bounded: Their bounds.
+    """
+    (one, other), (first, second) = parts, bounded
+    down = _together(algebra, one - first.lower, other - second.lower)
+    up = _together(algebra, first.upper - one, second.upper - other)
+    whole = one + other
+    return Bounds(algebra.maximum(whole - down, 0.0), whole + up)
+
+
+def _together(algebra: Algebra[T], one: T, other: T) -> T:
+    """Return the root of the sum of squares."""
+    return algebra.power(one * one + other * other, 0.5)

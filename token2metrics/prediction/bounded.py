@@ -1,0 +1,96 @@
+"""Bounds of what a phase costs, at any lengths, over any algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from token2metrics.algebra import Algebra, T
+from token2metrics.artifact.manifest import HardwareRecord, Hull, MarginRecord, PhaseRecord
+from token2metrics.cost import PhaseCost
+from token2metrics.intervals import Bounds, Margin, Range, bounds
+from token2metrics.workload import Workload
+
+Price = Callable[[T, T], PhaseCost[T]]
+"""What a phase costs at a prompt length and a number of decode steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseBounds(Generic[T]):
+    """Intervals of one phase.
+
+    Attributes:
+        latency_s: Of its seconds.
+        energy_j: Of its joules; None without power.
+        power_w: Of its mean watts; None without power.
+    """
+
+    latency_s: Bounds[T]
+    energy_j: Bounds[T] | None
+    power_w: Bounds[T] | None
+
+
+def margin_of(record: MarginRecord) -> Margin:
+    """Return the margin an artifact describes."""
+    return Margin(record.confidences, record.half_widths)
+
+
+def measured_range(hull: Hull | None) -> tuple[Range | None, Range | None]:
+    """Return the measured prompt lengths and decode steps of a phase."""
+    if hull is None:
+        return None, None
+    answer = hull.output_tokens
+    steps = None if answer is None else Range(answer[0] - 1.0, answer[1] - 1.0)
+    return Range(*hull.input_tokens), steps
+
+
+def phase_bounds(
+    algebra: Algebra[T],
+    record: PhaseRecord,
+    hardware: HardwareRecord,
+    price: Price[T],
+    workload: Workload[T],
+    confidence: float,
+) -> PhaseBounds[T]:
+    """Bound latency, energy and power of a phase.
+
+    Args:
+        algebra: Where the quantities live.
+        record: The phase's margins and measured range.
+        hardware: The device's power range.
+        price: What the phase costs.
+        workload: The request.
+        confidence: Of each interval.
+    """
+    counts = workload.input_tokens, workload.steps
+    span = measured_range(record.hull)
+
+    def latency_s(prompt: T, steps: T) -> T:
+        return price(prompt, steps).latency_s
+
+    def energy_j(prompt: T, steps: T) -> T:
+        energy = price(prompt, steps).energy_j
+        assert energy is not None
+        return energy
+
+    width = margin_of(record.margin).at(confidence)
+    latency = bounds(algebra, latency_s, counts, span, width)
+    power_w = price(*counts).power_w
+    if record.head is None or power_w is None:
+        return PhaseBounds(latency, None, None)
+    width = margin_of(record.head.margin).at(confidence)
+    energy = bounds(algebra, energy_j, counts, span, width)
+    return PhaseBounds(latency, energy, _power_bounds(algebra, power_w, hardware, width))
+
+
+def _power_bounds(
+    algebra: Algebra[T], power_w: T, hardware: HardwareRecord, half_width: float
+) -> Bounds[T]:
+    """Bound a power, between idle and the device's limit."""
+    widening = algebra.exp(algebra.number(half_width))
+    wide = power_w * widening
+    limit = algebra.maximum(power_w, hardware.power_limit_w)
+    above_limit = algebra.maximum(wide, limit) - limit
+    lower = algebra.maximum(power_w / widening, hardware.idle_power_w)
+    return Bounds(lower, wide - above_limit)
