@@ -1,4 +1,4 @@
-"""Who takes part in the protocols: ours, and the plainest rival of all."""
+"""Who takes part in the protocols: ours, the plainest rival of all, and those of the roster."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 
 from token2metrics.bench.contender import Array, Contender, Forecast, Known
 from token2metrics.bench.ours import Fitted
+from token2metrics.bench.roster import ROSTER, build
 from token2metrics.modeling.train import Trainer
 from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase
@@ -137,5 +138,17 @@ def _whole(input_tokens: Array, output_tokens: Array) -> list[tuple[int, int]]:
     return [(int(given), int(generated)) for given, generated in pairs]
 
 
-CONTENDERS: Mapping[str, type[Contender]] = {kind.name: kind for kind in (Ours, DirectNnls)}
-"""Every contender by its name on the command line."""
+OWN: Mapping[str, type[Contender]] = {kind.name: kind for kind in (Ours, DirectNnls)}
+RIVALS = (DirectNnls.name, *(name for name in ROSTER if name not in OWN))
+"""Everyone but this project, in the order of the tables."""
+
+CONTENDERS = (Ours.name, *RIVALS)
+"""The name of every contender."""
+
+
+def contender_of(name: str) -> Contender:
+    """Return a contender; the project's rivals are those of its own comparison."""
+    if name in OWN:
+        return OWN[name]()
+    (rival,) = build([name])
+    return rival

@@ -26,6 +26,25 @@ GROUP = ("device", "model", "precision")
 MAXPERF_RAIL = "three internal rails"
 MAXPERF_GROUPS = (("Q4_K_M", "MAXN"), ("IQ4_XS", "MAXN"), ("Q4_K_M", "30W"))
 CLEAN_DEVICES = ("google-pixel-6a", "intel-i5-1235u")
+NOMINAL = {
+    one.name: one
+    for one in (
+        HardwareConfig(name="h100", memory_bandwidth_bytes_per_s=3350e9, compute_flop_per_s=989e12),
+        HardwareConfig(name="a100", memory_bandwidth_bytes_per_s=1555e9, compute_flop_per_s=312e12),
+        HardwareConfig(name="a10", memory_bandwidth_bytes_per_s=600e9, compute_flop_per_s=125e12),
+        HardwareConfig(name="t4", memory_bandwidth_bytes_per_s=320e9, compute_flop_per_s=65e12),
+        HardwareConfig(name="v100", memory_bandwidth_bytes_per_s=900e9, compute_flop_per_s=125e12),
+        HardwareConfig(name="jetson-agx-thor", memory_bandwidth_bytes_per_s=273e9),
+        HardwareConfig(name="nvidia-gb10-dgx-spark", memory_bandwidth_bytes_per_s=273e9),
+        HardwareConfig(name="apple-m2-ultra", memory_bandwidth_bytes_per_s=800e9),
+        HardwareConfig(name="apple-m3-ultra", memory_bandwidth_bytes_per_s=819e9),
+        HardwareConfig(name="apple-m4-max", memory_bandwidth_bytes_per_s=546e9),
+        HardwareConfig(name="google-pixel-6a", memory_bandwidth_bytes_per_s=51.2e9, tiled=False),
+        HardwareConfig(name="intel-i5-1235u", memory_bandwidth_bytes_per_s=51.2e9, tiled=False),
+    )
+}
+"""Nominal figures of the vendors' data sheets, dense 16-bit arithmetic where one is stated."""
+
 CLEAN_EXPERIMENT = "cliff_sweep"
 """The one campaign with every quantisation at eleven lengths; other campaigns on the same phone
 are up to 30 % slower, and the Mac's rates are rounded to whole tokens per second."""
@@ -55,6 +74,11 @@ class Subject:
     name: str
     experiment: ExperimentConfig
     rows: pl.DataFrame
+
+    @property
+    def setting(self) -> tuple[str, str]:
+        """Return source and device, which models on one machine share."""
+        return self.name.split(":")[0], self.experiment.edge.name
 
 
 @lru_cache
@@ -170,7 +194,7 @@ def _subjects(
         rows = as_phase_rows(own.with_row_index("request"), conditions, source, keep=("request",))
         experiment = ExperimentConfig(
             model=_model(str(model), shapes[str(model)], str(precision)),
-            edge=HardwareConfig(name=str(device)),
+            edge=NOMINAL.get(str(device), HardwareConfig(name=str(device))),
         )
         found.append(Subject(f"{source}:{device}, {model}", experiment, rows))
     return tuple(sorted(found, key=lambda subject: subject.name))

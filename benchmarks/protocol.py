@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -84,6 +83,7 @@ class Row:
         bound: On which side of the target it has to be; None without a target.
         holds: Whether it does; None without a target.
         protocol: Data, draws and split.
+        rival: Whose figure the target is; None for a target that was set.
     """
 
     task: str
@@ -94,6 +94,7 @@ class Row:
     bound: str | None
     holds: bool | None
     protocol: str
+    rival: str | None = None
 
 
 def mean(values: Floats) -> float:
@@ -170,11 +171,6 @@ def per_model(*values: float) -> dict[str, float]:
     return dict(zip(SHORT_NAMES.values(), values, strict=True))
 
 
-def write_rows(rows: Sequence[Row], file: Path) -> None:
-    """Write the table as JSON."""
-    file.write_text(json.dumps({"rows": [asdict(item) for item in rows]}, indent=1) + "\n")
-
-
 def prepared(rows: pl.DataFrame, edge_device: str = EDGE_DEVICE) -> PreparedData:
     """Take canonical rows through the same file reading and checks as a user's table."""
     context = FormatContext(edge_device, SERVER_DEVICE, lambda name: name)
@@ -242,7 +238,10 @@ def row_apes(forecast: Forecast, phase: Phase, rows: pl.DataFrame) -> Floats:
 
 
 def request_apes(forecast: Forecast, requests: pl.DataFrame) -> dict[str, Floats]:
-    """Return the latency errors of prefill, decode and both together over requests."""
+    """Return the latency errors of prefill, decode and both together over requests.
+
+    Both together is the sum of the phases, or what is forecast for whole requests alone.
+    """
     input_tokens, output_tokens = column(requests, "input_tokens"), column(
         requests, "output_tokens"
     )
@@ -257,8 +256,9 @@ def request_apes(forecast: Forecast, requests: pl.DataFrame) -> dict[str, Floats
         chosen = None if forecasts is None else forecasts[works]
         found[str(phase)] = apes(chosen, measured[phase][works])
     parts = [part for part in predicted.values() if part is not None]
-    together = sum(parts) if len(parts) == len(FITTED_PHASES) else None
-    found["total"] = apes(
-        None if together is None else np.asarray(together), sum(measured.values(), np.zeros(1))
-    )
+    if len(parts) == len(FITTED_PHASES):
+        together: Floats | None = np.sum(parts, axis=0)
+    else:
+        together = forecast.latency_s(Phase.REQUEST, input_tokens, output_tokens)
+    found["total"] = apes(together, np.sum(list(measured.values()), axis=0))
     return found

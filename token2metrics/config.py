@@ -83,6 +83,7 @@ class HardwareConfig(Section):
         memory_bandwidth_bytes_per_s: Nominal bandwidth of the memory that holds the weights; None
             when unknown.
         compute_flop_per_s: Nominal dense 16-bit arithmetic of the accelerator; None when unknown.
+        tiled: Whether arithmetic comes in tiles of 64 to 256 tokens, as on GPUs; not on most CPUs.
         idle_power_w: Power without work on the measured rail; 0 when unknown.
         power_limit_w: Most power the device can draw; None when unknown.
         purchase_price: What the device costs, in the currency of ``--price-per-kwh``.
@@ -92,6 +93,7 @@ class HardwareConfig(Section):
     name: Annotated[str, Field(min_length=1)]
     memory_bandwidth_bytes_per_s: Rate = None
     compute_flop_per_s: Rate = None
+    tiled: bool = True
     idle_power_w: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     power_limit_w: (
         Annotated[float, Field(gt=0, le=UNLIMITED_POWER_W, allow_inf_nan=False)] | None

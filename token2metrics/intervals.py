@@ -17,8 +17,8 @@ from typing import Generic
 from token2metrics.algebra import Algebra, T
 from token2metrics.errors import RequestError
 
-OUTSIDE_EXPONENT = 0.06
-"""How fast bounds spread outside the measured range: 4 % for each doubling of the tokens."""
+OUTSIDE_EXPONENT = 0.05
+"""How fast bounds spread outside the measured range: 3.5 % for each doubling of the tokens."""
 
 LOWEST_CONFIDENCE = 0.5
 HIGHEST_CONFIDENCE = 0.99

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
@@ -33,10 +35,11 @@ from benchmarks.protocol import (
 )
 from benchmarks.tasks.calibrated import other_models
 from benchmarks.tasks.intervals import COVERAGE, WIDTH, interval_figures
-from benchmarks.work import Bench, Effort, Group, Item, chunks
+from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast
 from token2metrics.vocabulary import FITTED_PHASES
 
-EFFORT = Effort(full=40, quick=1)
+EFFORT = Effort(full=20, quick=1)
 REQUESTS = 3
 MOST_INPUT_TOKENS = 512
 MOST_OUTPUT_TOKENS = 256
@@ -63,13 +66,13 @@ PROTOCOL = (
 )
 
 
-def long_rows(bench: Bench, model: str) -> pl.DataFrame:
+def long_rows(folder: Path, model: str) -> pl.DataFrame:
     """Return the test rows of a model, canonical: long prompts and long answers."""
-    sweep = prefill_sweep(bench.folder).filter(pl.col("model") == model)
+    sweep = prefill_sweep(folder).filter(pl.col("model") == model)
     swept = sweep.filter(ordinary(sweep)).filter(
         pl.col("input_tokens").is_between(SHORTEST_SWEPT, LONGEST_SWEPT)
     )
-    requests = requests_of(bench.folder, model)
+    requests = requests_of(folder, model)
     answers = as_phase_rows(requests.filter(pl.col("output_tokens") > MOST_OUTPUT_TOKENS))
     return pl.concat([swept, answers.filter(pl.col("phase") == "decode")])
 
@@ -90,34 +93,19 @@ class BeyondRange(Group):
             for draws in chunks(EFFORT.draws(quick))
         ]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train on short requests and judge long ones."""
-        return [figure for draw in item.draws for figure in self._draw(item, draw, bench)]
-
-    def _draw(self, item: Item, draw: int, bench: Bench) -> list[Figure]:
-        """Train on one draw."""
-        short = requests_of(bench.folder, item.model).filter(
+        short = requests_of(folder, item.model).filter(
             pl.col("input_tokens") <= MOST_INPUT_TOKENS,
             pl.col("output_tokens") <= MOST_OUTPUT_TOKENS,
         )
-        chosen, _ = drawn(len(short), item.count, draw)
-        data = prepared(as_phase_rows(short.filter(chosen)))
-        if item.variant == WITH_OTHERS:
-            data = combined(other_models(bench.folder, item.model), data)
-        forecast = bench.fit(data, experiment_of(item.model))
-        test = long_rows(bench, item.model)
-        name = SHORT_NAMES[item.model]
-        figures = []
-        if "A5" in item.tasks:
-            for phase in FITTED_PHASES:
-                errors = row_apes(forecast, phase, test.filter(pl.col("phase") == phase))
-                figures.append(Figure(item.variant, name, f"{phase} MAPE %", mean(errors)))
-        judged = item.variant == WITH_OTHERS and "A10" in item.tasks
-        if judged and isinstance(forecast, OurForecast):
-            sample = pl.col("latency_s").cum_count().shuffle(seed=draw).over("phase")
-            shown = test.filter(sample <= TESTED_INTERVALS)
-            figures += interval_figures(forecast, shown, name, OUTSIDE)
-        return figures
+        test = long_rows(folder, item.model)
+        for draw in item.draws:
+            chosen, _ = drawn(len(short), item.count, draw)
+            data = prepared(as_phase_rows(short.filter(chosen)))
+            if item.variant == WITH_OTHERS:
+                data = combined(other_models(folder, item.model), data)
+            yield Trial(data, experiment_of(item.model), partial(_judge, item, draw, test))
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge errors where only the requests are known, and coverage."""
@@ -137,3 +125,19 @@ class BeyondRange(Group):
             *summarised(covered, mean, f"90 % intervals, mean: {protocol}", least),
             *summarised(widths, median, f"90 % intervals: {protocol}"),
         ]
+
+
+def _judge(item: Item, draw: int, test: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return errors over all long rows, and coverage over some."""
+    name = SHORT_NAMES[item.model]
+    figures = []
+    if "A5" in item.tasks:
+        for phase in FITTED_PHASES:
+            errors = row_apes(forecast, phase, test.filter(pl.col("phase") == phase))
+            figures.append(Figure(item.variant, name, f"{phase} MAPE %", mean(errors)))
+    judged = item.variant == WITH_OTHERS and "A10" in item.tasks
+    if judged and isinstance(forecast, OurForecast):
+        sample = pl.col("latency_s").cum_count().shuffle(seed=draw).over("phase")
+        shown = test.filter(sample <= TESTED_INTERVALS)
+        figures += interval_figures(forecast, shown, name, OUTSIDE)
+    return figures

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,7 +29,8 @@ from benchmarks.protocol import (
     tenth,
 )
 from benchmarks.tasks.intervals import COVERAGE, WIDTH, interval_figures
-from benchmarks.work import Bench, Effort, Group, Item, chunks
+from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast
 from token2metrics.processors.pipeline import PreparedData
 
 EFFORT = Effort(full=100, quick=1)
@@ -38,7 +39,7 @@ MANY_REQUESTS = 20
 """From so many requests on a training takes twice as long and the draws differ little."""
 
 COUNTS = {"A2": (1, 3, 5, 10), "A10": (5, 10, 20)}
-TESTED_INTERVALS = 500
+TESTED_INTERVALS = 300
 """Most test requests per draw whose intervals are looked at, drawn at random."""
 
 ERROR_TARGETS = at_most(
@@ -93,30 +94,15 @@ class CalibratedRequests(Group):
             for draws in chunks(effort_of(count).draws(quick))
         ]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Draw, train and judge."""
-        return [figure for draw in item.draws for figure in self._draw(item, draw, bench)]
-
-    def _draw(self, item: Item, draw: int, bench: Bench) -> list[Figure]:
-        """Train on one draw."""
-        requests = requests_of(bench.folder, item.model)
-        chosen, rest = drawn(len(requests), item.count, draw)
-        own = prepared(as_phase_rows(requests.filter(chosen)))
-        data = combined(other_models(bench.folder, item.model), own)
-        forecast = bench.fit(data, experiment_of(item.model))
-        test = requests.filter(rest)
-        name, asked = SHORT_NAMES[item.model], f"K = {item.count}"
-        figures = []
-        if "A2" in item.tasks:
-            figures += [
-                Figure("A2", name, f"{part} MAPE %, {asked}", mean(errors))
-                for part, errors in request_apes(forecast, test).items()
-            ]
-        if "A10" in item.tasks and isinstance(forecast, OurForecast):
-            sampled, _ = drawn(len(test), min(TESTED_INTERVALS, len(test)), draw)
-            shown = as_phase_rows(test.filter(sampled))
-            figures += interval_figures(forecast, shown, name, asked)
-        return figures
+        requests = requests_of(folder, item.model)
+        for draw in item.draws:
+            chosen, rest = drawn(len(requests), item.count, draw)
+            own = prepared(as_phase_rows(requests.filter(chosen)))
+            data = combined(other_models(folder, item.model), own)
+            judge = partial(_judge, item, draw, requests.filter(rest))
+            yield Trial(data, experiment_of(item.model), judge)
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge medians of errors, and coverage and width of intervals."""
@@ -129,6 +115,21 @@ class CalibratedRequests(Group):
         found += summarised(_named("p10 of", covered), tenth, protocol, _tenth_coverage_targets())
         widths = [figure for figure in figures if WIDTH in figure.statistic]
         return found + summarised(_named("median", widths), median, protocol, _width_targets())
+
+
+def _judge(item: Item, draw: int, test: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return errors over all test requests, and coverage over some."""
+    name, asked = SHORT_NAMES[item.model], f"K = {item.count}"
+    figures = []
+    if "A2" in item.tasks:
+        figures += [
+            Figure("A2", name, f"{part} MAPE %, {asked}", mean(errors))
+            for part, errors in request_apes(forecast, test).items()
+        ]
+    if "A10" in item.tasks and isinstance(forecast, OurForecast):
+        sampled, _ = drawn(len(test), min(TESTED_INTERVALS, len(test)), draw)
+        figures += interval_figures(forecast, as_phase_rows(test.filter(sampled)), name, asked)
+    return figures
 
 
 def _named(summary: str, figures: Sequence[Figure]) -> list[Figure]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,19 +25,19 @@ from benchmarks.protocol import (
     summarised,
     values_by_key,
 )
-from benchmarks.work import Bench, Effort, Group, Item, chunks
-from token2metrics.bench.contender import Known
+from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast, Known
 from token2metrics.vocabulary import FITTED_PHASES
 
 REQUESTS = 5
-EFFORT = Effort(full=8, quick=1)
-QUICK_STRIDE = 3
+EFFORT = Effort(full=5, quick=1)
+QUICK_STRIDE = 4
 RATIO = "error over that of NNLS"
 MOST_RATIO = 0.8
 ERROR = "MAPE %"
 NNLS_ERROR = "MAPE % of NNLS"
 PROTOCOL = (
-    f"{REQUESTS} random requests of one model on one device known, tested on its others; per "
+    f"{REQUESTS} random requests of each model on a device known, tested on its others; per "
     "group (device, model and phase) the median MAPE over {draws} draws; medians over {groups} "
     "groups; NNLS: relative non-negative least squares on [1, I], and on [S, S I + S (S + 1) / 2]"
 )
@@ -63,13 +63,22 @@ class OtherDevices(Group):
             for part in chunks(EFFORT.draws(quick))
         ]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
-        """Train both on each draw and judge the other requests."""
-        (subject,) = [s for s in subjects(bench.folder) if s.name == item.model]
-        figures = []
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
+        """Train on each draw and judge the other requests."""
+        (subject,) = [s for s in subjects(folder) if s.name == item.model]
+        siblings = [s for s in subjects(folder) if s.setting == subject.setting]
+        catalog = [sibling.experiment for sibling in siblings]
         for draw in item.draws:
-            figures += _draw(subject, item.count, draw, bench)
-        return figures
+            masks = {s.name: _drawn_requests(s, item.count, draw) for s in siblings}
+            own = subject.rows.filter(masks[subject.name])
+            table = pl.concat([s.rows.filter(masks[s.name]) for s in siblings])
+            device = subject.experiment.edge.name
+            data = prepared(table, device)
+            plain = DirectNnls().fit(Known(prepared(own, device), subject.experiment, catalog))
+            phases = own["phase"].unique().implode()
+            tested = subject.rows.filter(~masks[subject.name], pl.col("phase").is_in(phases))
+            judge = partial(_judge, subject, tested, plain)
+            yield Trial(data, subject.experiment, judge, catalog)
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge the median over all groups; report each source and phase."""
@@ -90,6 +99,13 @@ class OtherDevices(Group):
         return judged + summarised(groups + ratios, median, protocol)
 
 
+def _drawn_requests(subject: Subject, count: int, draw: int) -> pl.Expr:
+    """Return which rows belong to the requests that a draw knows."""
+    requests = subject.rows["request"].unique().sort()
+    chosen, _ = drawn(len(requests), count, draw)
+    return pl.col("request").is_in(requests.filter(chosen).implode())
+
+
 def _ratios(medians: dict[tuple[str, str, str], float]) -> list[Figure]:
     """Divide the error of each group by that of the textbook fit."""
     found = []
@@ -101,22 +117,16 @@ def _ratios(medians: dict[tuple[str, str, str], float]) -> list[Figure]:
     return found
 
 
-def _draw(subject: Subject, count: int, draw: int, bench: Bench) -> list[Figure]:
-    """Train on one draw; a phase without rows to test gives no figure."""
-    requests = subject.rows["request"].unique().sort()
-    chosen, _ = drawn(len(requests), count, draw)
-    known = pl.col("request").is_in(requests.filter(chosen).implode())
-    data = prepared(subject.rows.filter(known), subject.experiment.edge.name)
-    catalog = [subject.experiment]
-    ours = bench.fit(data, subject.experiment, catalog)
-    plain = DirectNnls().fit(Known(data, subject.experiment, catalog))
-    learned = set(data.rows["phase"])
+def _judge(
+    subject: Subject, tested: pl.DataFrame, plain: Forecast, forecast: Forecast
+) -> list[Figure]:
+    """Return both errors of each phase; a phase without rows to test gives no figure."""
     figures = []
     for phase in FITTED_PHASES:
-        tested = subject.rows.filter(~known, pl.col("phase") == phase)
-        if tested.is_empty() or phase not in learned:
+        rows = tested.filter(pl.col("phase") == phase)
+        if rows.is_empty():
             continue
-        for forecast, statistic in ((ours, ERROR), (plain, NNLS_ERROR)):
-            error = mean(row_apes(forecast, phase, tested))
+        for one, statistic in ((forecast, ERROR), (plain, NNLS_ERROR)):
+            error = mean(row_apes(one, phase, rows))
             figures.append(Figure("A11", subject.name, f"{phase} {statistic}", error))
     return figures

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,13 +27,13 @@ from benchmarks.protocol import (
     prepared,
     summarised,
 )
-from benchmarks.work import Bench, Effort, Group, Item, chunks
+from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
 from token2metrics.bench.contender import Forecast
 from token2metrics.processors.pipeline import PreparedData
 from token2metrics.vocabulary import Phase
 
 MIN_OUTPUT_TOKENS = 65
-QUICK_STRIDE = 9
+QUICK_STRIDE = 18
 CELLS = 5
 EFFORT = Effort(full=20, quick=1)
 BY_LENGTH = "one output length left out"
@@ -94,19 +94,11 @@ class GridEnergy(Group):
         tasks = frozenset({task})
         return [Item(self.name, tasks, model, count, variant, part) for part in chunks(draws)]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train on what is known and judge the other cells' energies."""
-        figures = []
-        (task,) = item.tasks
         for draw in item.draws:
-            data, tested = _split(metered(bench.folder), item, draw)
-            forecast = bench.fit(data, experiment_of(item.model))
-            for given, errors in _errors(forecast, tested).items():
-                statistic = f"energy MAPE %, {item.variant}, {given}"
-                values = errors if item.variant == BY_LENGTH else [mean(errors)]
-                name = SHORT_NAMES[item.model]
-                figures += [Figure(task, name, statistic, float(value)) for value in values]
-        return figures
+            data, tested = _split(metered(folder), item, draw)
+            yield Trial(data, experiment_of(item.model), partial(_judge, item, tested))
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge each model."""
@@ -134,12 +126,24 @@ def _split(cells: pl.DataFrame, item: Item, draw: int) -> tuple[PreparedData, pl
     return prepared(own.filter(~held)), own.filter(held)
 
 
+def _judge(item: Item, tested: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return the error of each cell of a length, or their mean."""
+    (task,) = item.tasks
+    figures = []
+    for given, errors in _errors(forecast, tested).items():
+        statistic = f"energy MAPE %, {item.variant}, {given}"
+        values = errors if item.variant == BY_LENGTH else [mean(errors)]
+        name = SHORT_NAMES[item.model]
+        figures += [Figure(task, name, statistic, float(value)) for value in values]
+    return figures
+
+
 def _errors(forecast: Forecast, cells: pl.DataFrame) -> dict[str, Floats]:
     """Return the energy errors with the measured window, and from tokens alone."""
     tokens = column(cells, "input_tokens"), column(cells, "output_tokens")
     measured = column(cells, "energy_j")
     if not isinstance(forecast, OurForecast):
-        return {PREDICTED_TIME: apes(forecast.energy_j(Phase.DECODE, *tokens), measured)}
+        return {PREDICTED_TIME: apes(forecast.metered_energy_j(Phase.DECODE, *tokens), measured)}
     window_s, latency_s = column(cells, "energy_window_s"), column(cells, "latency_s")
     known = forecast.window_energy_j(Phase.DECODE, *tokens, window_s, latency_s)
     alone = forecast.window_energy_j(Phase.DECODE, *tokens, None, None)

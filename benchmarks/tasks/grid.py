@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,7 +25,8 @@ from benchmarks.protocol import (
     row_apes,
     summarised,
 )
-from benchmarks.work import Bench, Effort, Group, Item, chunks
+from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast
 from token2metrics.processors.pipeline import PreparedData
 from token2metrics.vocabulary import Phase
 
@@ -80,19 +81,12 @@ class DecodeGrid(Group):
             ]
         return found
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train on what is known and judge the other cells."""
-        rows = latencies(bench.folder).filter(pl.col("model") == item.model)
-        figures = []
+        rows = latencies(folder).filter(pl.col("model") == item.model)
         for draw in item.draws:
-            data, tested = _split(rows, item, draw, bench.folder)
-            forecast = bench.fit(data, experiment_of(item.model))
-            errors = row_apes(forecast, Phase.DECODE, tested)
-            values = errors if item.variant == BY_FOLDS else [mean(errors)]
-            statistic = f"decode MAPE %, {item.variant}"
-            name = SHORT_NAMES[item.model]
-            figures += [Figure("A4", name, statistic, float(value)) for value in values]
-        return figures
+            data, tested = _split(rows, item, draw, folder)
+            yield Trial(data, experiment_of(item.model), partial(_judge, item, tested))
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge each model."""
@@ -117,3 +111,11 @@ def _split(
         return others, rows
     chosen, rest = drawn(len(rows), item.count, draw)
     return combined(others, prepared(rows.filter(chosen))), rows.filter(rest)
+
+
+def _judge(item: Item, tested: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return the error of each cell of a fold, or their mean."""
+    errors = row_apes(forecast, Phase.DECODE, tested)
+    values = errors if item.variant == BY_FOLDS else [mean(errors)]
+    statistic = f"decode MAPE %, {item.variant}"
+    return [Figure("A4", SHORT_NAMES[item.model], statistic, float(value)) for value in values]

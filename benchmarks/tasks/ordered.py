@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.datasets import SHORT_NAMES, as_phase_rows, requests_of
@@ -17,7 +18,8 @@ from benchmarks.protocol import (
     request_apes,
     summarised,
 )
-from benchmarks.work import Bench, Group, Item
+from benchmarks.work import Bench, Group, Item, Trial
+from token2metrics.bench.contender import Forecast
 
 TRAINED_ROWS = 100
 TEST_ROWS = 50
@@ -44,18 +46,21 @@ class OrderedRows(Group):
         """List the models."""
         return [Item(self.name, wanted, model) for model in SHORT_NAMES]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train on the first rows and judge the next."""
-        rows = requests_of(bench.folder, item.model).unique(
+        rows = requests_of(folder, item.model).unique(
             ["input_tokens", "output_tokens"], keep="first", maintain_order=True
         )
         data = prepared(as_phase_rows(rows.head(TRAINED_ROWS)))
-        forecast = bench.fit(data, experiment_of(item.model))
-        errors = request_apes(forecast, rows.slice(TRAINED_ROWS, TEST_ROWS))
-        return [
-            Figure("A1", SHORT_NAMES[item.model], f"{part} MAPE %", mean(found))
-            for part, found in errors.items()
-        ]
+        test = rows.slice(TRAINED_ROWS, TEST_ROWS)
+
+        def judge(forecast: Forecast) -> list[Figure]:
+            return [
+                Figure("A1", SHORT_NAMES[item.model], f"{part} MAPE %", mean(found))
+                for part, found in request_apes(forecast, test).items()
+            ]
+
+        yield Trial(data, experiment_of(item.model), judge)
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge each model."""

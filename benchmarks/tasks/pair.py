@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar
+
+import polars as pl
 
 from benchmarks.datasets import as_phase_rows, requests_of, server_grid
 from benchmarks.protocol import (
@@ -26,15 +28,16 @@ from benchmarks.protocol import (
     values_by_key,
 )
 from benchmarks.tasks.calibrated import other_models
-from benchmarks.work import Bench, Effort, Group, Item, chunks
+from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast
 from token2metrics.config import CalibrationConfig, CalibrationMethod, ExperimentConfig
 from token2metrics.processors.pipeline import PreparedData
 
 MODEL = "dsr1-llama-8b"
 COUNTS = (1, 3, 10)
-EFFORT = Effort(full=30, quick=1)
-SURPASSED_EFFORT = Effort(full=10, quick=1)
-METHODS_EFFORT = Effort(full=5, quick=1)
+EFFORT = Effort(full=20, quick=1)
+SURPASSED_EFFORT = Effort(full=5, quick=1)
+METHODS_EFFORT = Effort(full=3, quick=1)
 METHODS_COUNT = 5
 DRAWS_PER_METHOD_ITEM = 1
 QUICK_METHODS = (CalibrationMethod.AUTO, CalibrationMethod.DIRECT)
@@ -125,23 +128,16 @@ class ServerToEdge(Group):
             for part in draws
         ]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train on each draw and judge the other requests."""
-        requests = requests_of(bench.folder, MODEL)
+        requests = requests_of(folder, MODEL)
         experiment = carried_by(CalibrationMethod(item.model))
-        (task,) = item.tasks
-        name = f"8B, K = {item.count}" if task == "A8" else f"8B, {item.model}"
-        case = f", {item.variant}, {item.model}" if task == "A8" else ""
-        figures = []
         for draw in item.draws:
             chosen, rest = drawn(len(requests), item.count, draw)
             data = prepared(as_phase_rows(requests.filter(chosen)))
             if item.variant != NEITHER:
-                data = combined(known_before(bench.folder, item.variant), data)
-            forecast = bench.fit(data, experiment)
-            for part, errors in request_apes(forecast, requests.filter(rest)).items():
-                figures.append(Figure(task, name, f"{part} MAPE %{case}", mean(errors)))
-        return figures
+                data = combined(known_before(folder, item.variant), data)
+            yield Trial(data, experiment, partial(_judge, item, requests.filter(rest)))
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge ``auto`` against its targets and against the simple methods."""
@@ -159,6 +155,17 @@ class ServerToEdge(Group):
                 METHODS_PROTOCOL.format(draws=len(METHODS_EFFORT.draws(quick))),
             ),
         ]
+
+
+def _judge(item: Item, test: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return the errors over the other requests."""
+    (task,) = item.tasks
+    name = f"8B, K = {item.count}" if task == "A8" else f"8B, {item.model}"
+    case = f", {item.variant}, {item.model}" if task == "A8" else ""
+    return [
+        Figure(task, name, f"{part} MAPE %{case}", mean(errors))
+        for part, errors in request_apes(forecast, test).items()
+    ]
 
 
 def _surpassed(values: Mapping[tuple[str, str, str], Floats], protocol: str) -> list[Row]:

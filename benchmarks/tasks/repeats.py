@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import combinations
+from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
@@ -20,7 +22,8 @@ from benchmarks.protocol import (
     row_apes,
     summarised,
 )
-from benchmarks.work import Bench, Group, Item, chunks
+from benchmarks.work import Bench, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast
 from token2metrics.vocabulary import Phase
 
 REPEATS = 5
@@ -51,10 +54,15 @@ class Repeats(Group):
             for part in chunks(choices, CHOICES_PER_ITEM)
         ]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train on two repeats and judge the decode of the others."""
-        (subject,) = [s for s in maxperf(bench.folder) if s.name == item.model]
-        return [figure for draw in item.draws for figure in _draw(subject, draw, bench)]
+        (subject,) = [s for s in maxperf(folder) if s.name == item.model]
+        for draw in item.draws:
+            known = pl.col("request").is_in(CHOICES[draw])
+            data = prepared(subject.rows.filter(known), subject.experiment.edge.name)
+            tested = subject.rows.filter(~known, pl.col("phase") == Phase.DECODE)
+            judge = partial(_judge, subject, tested)
+            yield Trial(data, subject.experiment, judge, [subject.experiment])
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge each group."""
@@ -68,12 +76,8 @@ class Repeats(Group):
         return summarised(figures, mean, protocol, targets)
 
 
-def _draw(subject: Subject, draw: int, bench: Bench) -> list[Figure]:
-    """Train on one choice of repeats."""
-    known = pl.col("request").is_in(CHOICES[draw])
-    data = prepared(subject.rows.filter(known), subject.experiment.edge.name)
-    forecast = bench.fit(data, subject.experiment, [subject.experiment])
-    tested = subject.rows.filter(~known, pl.col("phase") == Phase.DECODE)
+def _judge(subject: Subject, tested: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return the errors of latency and energy."""
     tokens = column(tested, "input_tokens"), column(tested, "output_tokens")
     energies = forecast.energy_j(Phase.DECODE, *tokens)
     errors = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +23,8 @@ from benchmarks.protocol import (
     request_apes,
     summarised,
 )
-from benchmarks.work import Bench, Effort, Group, Item, chunks
+from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast
 
 EFFORT = Effort(full=5, quick=1)
 SEEDS_PER_ITEM = 1
@@ -72,22 +75,24 @@ class Subjects(Group):
             for seeds in chunks(EFFORT.draws(quick), SEEDS_PER_ITEM)
         ]
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train on each seed's requests and judge the model's others."""
-        requests = mmlu_requests(bench.folder)
-        figures = []
+        requests = mmlu_requests(folder)
         for seed in item.draws:
             chosen = calibration_requests(requests, seed)
             data = prepared(as_phase_rows(requests.filter(chosen)))
-            forecast = bench.fit(data, experiment_of(item.model))
             test = requests.filter(~chosen).filter(pl.col("model") == item.model)
-            figures += [
-                Figure("mmlu", SHORT_NAMES[item.model], f"{part} MAPE %", mean(errors))
-                for part, errors in request_apes(forecast, test).items()
-            ]
-        return figures
+            yield Trial(data, experiment_of(item.model), partial(_judge, item.model, test))
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge each model."""
         protocol = PROTOCOL.format(seeds=len(EFFORT.draws(quick)))
         return summarised(figures, mean, protocol, TARGETS)
+
+
+def _judge(model: str, test: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return the errors over the other requests."""
+    return [
+        Figure("mmlu", SHORT_NAMES[model], f"{part} MAPE %", mean(errors))
+        for part, errors in request_apes(forecast, test).items()
+    ]

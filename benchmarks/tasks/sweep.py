@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -21,10 +23,11 @@ from benchmarks.protocol import (
     row_apes,
     summarised,
 )
-from benchmarks.work import Bench, Group, Item, chunks
+from benchmarks.work import Bench, Group, Item, Trial, chunks
+from token2metrics.bench.contender import Forecast
 from token2metrics.vocabulary import Phase
 
-QUICK_STRIDE = 16
+QUICK_STRIDE = 24
 TARGETS = at_most({"prefill MAPE %": per_model(1.8, 5.2, 2.9)})
 PROTOCOL = (
     "prefill sweep of 3 to 4,119 tokens; {lengths} left out one at a time; training sees every "
@@ -51,22 +54,22 @@ class PrefillSweep(Group):
             found += [Item(self.name, wanted, model, draws=part) for part in chunks(chosen)]
         return found
 
-    def run(self, item: Item, bench: Bench) -> list[Figure]:
+    def trials(self, item: Item, folder: Path) -> Iterator[Trial]:
         """Train without each length and judge its ordinary rows."""
-        rows = prefill_sweep(bench.folder).filter(pl.col("model") == item.model)
+        rows = prefill_sweep(folder).filter(pl.col("model") == item.model)
         kept = ordinary(rows)
-        figures = []
         for length in item.draws:
             left_out = (rows["input_tokens"] == length).to_numpy()
-            forecast = bench.fit(prepared(rows.filter(~left_out)), experiment_of(item.model))
-            errors = row_apes(forecast, Phase.PREFILL, rows.filter(np.array(left_out & kept)))
-            figures += [
-                Figure("A3", SHORT_NAMES[item.model], "prefill MAPE %", float(error))
-                for error in errors
-            ]
-        return figures
+            judge = partial(_judge, item.model, rows.filter(np.array(left_out & kept)))
+            yield Trial(prepared(rows.filter(~left_out)), experiment_of(item.model), judge)
 
     def rows(self, figures: Sequence[Figure], quick: bool) -> list[Row]:
         """Judge each model."""
         lengths = f"every {QUICK_STRIDE}th length" if quick else "every length"
         return summarised(figures, mean, PROTOCOL.format(lengths=lengths), TARGETS)
+
+
+def _judge(model: str, test: pl.DataFrame, forecast: Forecast) -> list[Figure]:
+    """Return the error of each row."""
+    errors = row_apes(forecast, Phase.PREFILL, test)
+    return [Figure("A3", SHORT_NAMES[model], "prefill MAPE %", float(error)) for error in errors]

@@ -16,6 +16,7 @@ from token2metrics.cli.batch_predict import batch_predict
 from token2metrics.cli.bench import bench
 from token2metrics.cli.count_tokens import count_tokens
 from token2metrics.cli.evaluate import evaluate
+from token2metrics.cli.explain import explain
 from token2metrics.cli.predict import predict
 from token2metrics.cli.session import open_session
 from token2metrics.cli.train import train
@@ -27,6 +28,7 @@ EXAMPLES = """
 
   python main.py train --all-models --output ./outputs
   python main.py predict --model 1.5B --input-tokens 100 --output-tokens 50
+  python main.py explain --model 1.5B --input-tokens 100 --output-tokens 50
   python main.py evaluate --model 14B --data FILE
 
 Settings come from TOKEN2METRICS_* variables and token2metrics.toml.
@@ -67,6 +69,7 @@ def start(
 
 app.command()(train)
 app.command()(predict)
+app.command()(explain)
 app.command()(evaluate)
 app.command()(bench)
 app.command()(batch_predict)

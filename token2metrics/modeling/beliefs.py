@@ -37,6 +37,9 @@ ORDER_WEIGHT = EXCESS_ORDER
 FLOP_SHARES = (0.35, 0.2, 0.2, 0.25)
 """How the arithmetic of a prompt divides among whole tokens and tiles of 64, 128 and 256."""
 
+UNTILED_SHARES = (0.94, 0.02, 0.02, 0.02)
+"""The same on a device that works token by token."""
+
 ATTENTION_SHARE = 0.1
 """Attention over short prompts hides beside other work: no quadratic term shows below 4,000
 tokens."""
@@ -87,7 +90,7 @@ NOMINAL_SPREADS = Spreads(
 SPREADS = {
     SourceKind.HARDWARE: Spreads(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
     SourceKind.SERVER: Spreads(
-        arithmetic=0.3, flop=0.3, attention=0.5, bandwidth=0.2, kv=0.5, layer=1.0, order=0.3
+        arithmetic=0.3, flop=0.7, attention=1.0, bandwidth=0.2, kv=0.5, layer=1.0, order=0.5
     ),
     SourceKind.SIBLINGS: Spreads(
         arithmetic=0.05, flop=0.15, attention=0.3, bandwidth=0.03, kv=0.1, layer=0.1, order=0.3
@@ -141,8 +144,9 @@ def nominal_beliefs(
         layer=NOMINAL_SPREADS.layer if bandwidth else UNKNOWN_SPREAD,
         order=NOMINAL_SPREADS.order,
     )
+    shares = FLOP_SHARES if hardware.tiled else UNTILED_SHARES
     arithmetic = {
-        name: share * s_per_flop for name, share in zip(FLOP_WEIGHTS, FLOP_SHARES, strict=True)
+        name: share * s_per_flop for name, share in zip(FLOP_WEIGHTS, shares, strict=True)
     }
     weights = {
         Phase.PREFILL: {
@@ -166,7 +170,8 @@ def handed_down(
 ) -> dict[Phase, Belief]:
     """Return what a source's belief says of the edge device.
 
-    A server's weights are carried as efficiencies, relative to its nominal figures.
+    A server's weights are carried as efficiencies, relative to its nominal figures, and joined
+    with what the edge device's own figures say.
 
     Args:
         learned: Belief learned from the source's rows.
@@ -174,7 +179,7 @@ def handed_down(
         above: Nominal belief of the device they were measured on.
         own: Nominal belief of the edge device.
     """
-    return {
+    carried = {
         phase: Belief(
             belief.names,
             belief.means - above[phase].means + own[phase].means,
@@ -182,6 +187,17 @@ def handed_down(
         )
         for phase, belief in learned.items()
     }
+    if kind is not SourceKind.SERVER:
+        return carried
+    return {phase: _joined(belief, own[phase]) for phase, belief in carried.items()}
+
+
+def _joined(one: Belief, other: Belief) -> Belief:
+    """Return the normal distribution proportional to the product of two."""
+    first, second = np.linalg.inv(one.covariance), np.linalg.inv(other.covariance)
+    covariance = np.linalg.inv(first + second)
+    means = covariance @ (first @ one.means + second @ other.means)
+    return Belief(one.names, means, (covariance + covariance.T) / 2.0)
 
 
 def _covariance(names: tuple[str, ...], spreads: Spreads) -> Array:

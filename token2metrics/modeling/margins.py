@@ -36,10 +36,13 @@ CONFIDENCES = (
 CONFORMAL_ROWS = 40
 """Held-out rows from which their own quantiles are trusted."""
 
-EXPECTED_ROWS = 2
+EXPECTED_ROWS = 1
 """How many held-out rows the expectation counts like."""
 
-EXPECTED_ERRORS = {Phase.PREFILL: 0.018, Phase.DECODE: 0.0009, Phase.REQUEST: 0.002}
+EXPECTED_FREEDOM = 3
+"""Degrees of freedom of a margin that rests on expectation alone."""
+
+EXPECTED_ERRORS = {Phase.PREFILL: 0.02, Phase.DECODE: 0.001, Phase.REQUEST: 0.002}
 """Standard deviation of the logarithm expected of a calibrated phase."""
 
 TAIL_WEIGHT = 1 / 3
@@ -97,7 +100,7 @@ def energy_margin(held_out: Errors) -> MarginRecord:
 
 def _expected(deviation: float, reason: str) -> MarginRecord:
     """Return a margin that rests on expectation alone."""
-    return _student(deviation, EXPECTED_ROWS + 1, 0, f"expected scatter: {reason}")
+    return _student(deviation, EXPECTED_FREEDOM, 0, f"expected scatter: {reason}")
 
 
 def _observed(held_out: Errors, expected: float) -> MarginRecord:

@@ -31,7 +31,7 @@ def show_predictions(console: Console, predictions: Sequence[Prediction]) -> Non
 
 def show_request(console: Console, prediction: Prediction) -> None:
     """Print what one request costs, phase by phase, and what that rests on."""
-    show_title(console, _heading(prediction))
+    show_title(console, heading(prediction))
     prompt = counted(prediction.input_tokens, "input token")
     answer = counted(prediction.output_tokens, "output token")
     show_line(console, f"{prompt}, {answer}")
@@ -150,7 +150,7 @@ def _costs(cost: Cost) -> list[tuple[str, str]]:
     return [("electricity", electricity), ("owning the device", ownership)]
 
 
-def _heading(prediction: Prediction) -> str:
+def heading(prediction: Prediction) -> str:
     """Name a model and where it runs."""
     return f"{prediction.name} ({prediction.model}) on {_conditions(prediction)}"
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from rich.console import Console
 
 from token2metrics.artifact.manifest import PhaseRecord
+from token2metrics.report.remarks import campaign_lines, outlier_lines
 from token2metrics.report.tables import (
     WARNING_STYLE,
     build_table,
@@ -120,7 +121,7 @@ def show_models(console: Console, models: Sequence[ModelEntry]) -> None:
 
 
 def show_foundations(console: Console, model: ModelEntry) -> None:
-    """Print which measurements a model rests on."""
+    """Print which measurements a model rests on, and what stands out among them."""
     show_title(console, f"{model.name} ({model.model}), {model.seconds:.1f} s")
     pairs = []
     for phase, fitted in model.phases.items():
@@ -130,6 +131,11 @@ def show_foundations(console: Console, model: ModelEntry) -> None:
             power += f"; held-out energies off by {error.mape_percent:.2f} % (MAPE)"
         pairs.append((f"{phase} power", power))
     show_pairs(console, pairs)
+    for phase, fitted in model.phases.items():
+        for line in outlier_lines(phase, fitted.outliers, fitted.edge_rows):
+            show_line(console, line, WARNING_STYLE)
+        for line in campaign_lines(phase, fitted.campaigns):
+            show_line(console, line)
     for warning in model.warnings:
         show_line(console, f"note: {warning}", WARNING_STYLE)
     console.print()

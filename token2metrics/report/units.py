@@ -14,6 +14,8 @@ Scale = Sequence[tuple[float, str]]
 
 TIME: Scale = ((3600.0, "h"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 ENERGY: Scale = ((1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"))
+BYTES: Scale = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+FLOP: Scale = ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP"))
 POWER: Scale = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
 
 
@@ -55,6 +57,16 @@ def joules(value: float | None) -> str:
 def watts(value: float | None) -> str:
     """Write a power."""
     return in_unit(value, POWER)
+
+
+def bytes_of(value: float | None) -> str:
+    """Write an amount of memory."""
+    return in_unit(value, BYTES)
+
+
+def flop(value: float | None) -> str:
+    """Write an amount of arithmetic."""
+    return in_unit(value, FLOP)
 
 
 def money(value: float | None) -> str:
