@@ -24,6 +24,9 @@ LOWEST_CONFIDENCE = 0.5
 HIGHEST_CONFIDENCE = 0.99
 DEFAULT_CONFIDENCE = 0.9
 
+MAX_HALF_WIDTH = 50.0
+"""Wider intervals of the logarithm say nothing, and overflow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Margin:

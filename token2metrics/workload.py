@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Generic
 
-from token2metrics.algebra import Algebra, T
+from token2metrics.algebra import Algebra, FloatAlgebra, T
 
 TILE_TOKENS = 64
 WIDE_TILE_TOKENS = 128
@@ -90,3 +90,9 @@ def workload_of(
         widest_tiles=algebra.ceil(input_tokens / WIDEST_TILE_TOKENS) * float(WIDEST_TILE_TOKENS),
         traffic=traffic,
     )
+
+
+ANY_REQUEST: Workload[float] = workload_of(
+    FloatAlgebra(), 1.0, 2.0, ModelTraffic(1.0, 1.0, 1.0, 1.0, 1.0)
+)
+"""Tells the names of a formula's weights and terms, which no request changes."""

@@ -14,8 +14,9 @@ from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter, build_curve
 from token2metrics.errors import ArtifactError, ConfigurationError
 from token2metrics.heads import UNLIMITED_POWER_W, PowerHead
+from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE, MAX_HALF_WIDTH
 from token2metrics.vocabulary import Phase
-from token2metrics.workload import ModelTraffic, workload_of
+from token2metrics.workload import ANY_REQUEST, ModelTraffic
 
 Table = Mapping[str, tuple[float, ...]]
 """Named vectors of float64, as the weights file holds them."""
@@ -95,6 +96,8 @@ def read_model(record: ModelRecord, tables: Table) -> FittedModel:
         ArtifactError: If a weight, a shape, a power or a hyperparameter is missing or unlawful.
     """
     _check_numbers(record)
+    for phase, fitted in record.phases.items():
+        _check_intervals(f"{record.key}/{phase}", fitted)
     try:
         formulas = {phase: formula_of(record, phase) for phase in record.phases}
     except ConfigurationError as error:
@@ -121,14 +124,37 @@ def _check_numbers(record: ModelRecord) -> None:
         )
 
 
+def _check_intervals(stem: str, record: PhaseRecord) -> None:
+    """Check that margins and measured range are such that intervals are ordered and finite."""
+    margins = (record.margin, *((record.head.margin,) if record.head else ()))
+    width = Parameter("half_width", 0.0, upper=MAX_HALF_WIDTH)
+    for margin in margins:
+        confidences, widths = margin.confidences, margin.half_widths
+        lawful = (
+            len(confidences) == len(widths) > 1
+            and (confidences[0], confidences[-1]) == (LOWEST_CONFIDENCE, HIGHEST_CONFIDENCE)
+            and list(confidences) == sorted(set(confidences))
+            and list(widths) == sorted(widths)
+            and all(width.allows(value) for value in widths)
+        )
+        if not lawful:
+            raise ArtifactError(f"expected {stem} to hold ascending margins; train again")
+    hull = record.hull
+    ranges = () if hull is None else (hull.input_tokens, hull.output_tokens)
+    count = Parameter("tokens", 0.0)
+    for ends in ranges:
+        if ends is not None and not (all(count.allows(end) for end in ends) and ends[0] <= ends[1]):
+            raise ArtifactError(
+                f"expected {stem} to hold a measured range, got {ends}; train again"
+            )
+
+
 def _phase_weights(
     record: ModelRecord, phase: Phase, formula: PhaseFormula, tables: Table
 ) -> PhaseWeights[float]:
     """Read the weights of one phase."""
     stem = f"{record.key}/{phase}"
-    floats = FloatAlgebra()
-    traffic = ModelTraffic(1.0, 1.0, 1.0, 1.0, 1.0)
-    basis = formula.curve.basis(floats, workload_of(floats, 1.0, 1.0, traffic))
+    basis = formula.curve.basis(FloatAlgebra(), ANY_REQUEST)
     trunk = tuple(Parameter(name, 0.0) for name in basis)
     return PhaseWeights(
         curve=CurveWeights(

@@ -14,7 +14,7 @@ from token2metrics.config import ExperimentConfig
 from token2metrics.cost import PhaseFormula
 from token2metrics.curves import FAMILIES, build_curve
 from token2metrics.heads import PowerHead
-from token2metrics.modeling.rows import ANY_REQUEST, FLOATS, FitRows
+from token2metrics.modeling.rows import FLOATS, FitRows
 from token2metrics.modeling.validation import HeldOut, Split, ValidationPlan
 from token2metrics.vocabulary import (
     FITTED_PHASES,
@@ -23,6 +23,7 @@ from token2metrics.vocabulary import (
     RegressionType,
     SourceKind,
 )
+from token2metrics.workload import ANY_REQUEST
 
 HALF_COUNTED_ERROR = 0.5
 """A held-out row this far off, as a logarithm, counts half of what a hopeless one does."""
@@ -98,7 +99,7 @@ def list_candidates(experiment: ExperimentConfig, sources: Sources) -> list[Cand
     method = experiment.calibration.method
     families = list(FAMILIES) if chosen is RegressionType.AUTO else [chosen]
     if sources.edge is None and method is not CalibrationMethod.MANUAL:
-        return believed(sources)[:1] if RegressionType.ROOFLINE in families else []
+        return believed(sources) if RegressionType.ROOFLINE in families else []
     if method is CalibrationMethod.AUTO:
         return _automatic(families, sources)
     return [candidate for family in families for candidate in _of_family(family, method, sources)]

@@ -32,7 +32,7 @@ from token2metrics.modeling.exact import robust_scale
 from token2metrics.modeling.margins import energy_margin, latency_margin
 from token2metrics.modeling.objective import log_errors
 from token2metrics.modeling.rows import FitRows
-from token2metrics.modeling.search import Fitted
+from token2metrics.modeling.search import Fitted, Search
 from token2metrics.vocabulary import CalibrationMethod, Phase, SourceKind
 from token2metrics.workload import ModelTraffic
 
@@ -76,8 +76,7 @@ def plain_weights(weights: PhaseWeights[Tensor]) -> PhaseWeights[float]:
 
 
 def describe_phase(
-    experiment: ExperimentConfig,
-    sources: Sources,
+    search: Search,
     phase: Phase,
     choice: Choice,
     fitted: Fitted,
@@ -87,14 +86,14 @@ def describe_phase(
     """Describe one fitted phase.
 
     Args:
-        experiment: The model and device.
-        sources: Its rows.
+        search: The model, its device and its rows.
         phase: The phase.
         choice: What the search chose, and its held-out errors.
         fitted: The final fit.
         rail: Rail of the device's energy.
         offsets: Fitted offsets of the phase's data sets.
     """
+    experiment, sources = search.experiment, search.sources
     candidate, edge = choice.candidate, sources.edge
     formula = fitted.formulas[phase]
     steps = fitted.fit.steps.get(phase)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from token2metrics.artifact.manifest import MarginRecord
-from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE
+from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE, MAX_HALF_WIDTH
 from token2metrics.modeling.exact import MAD_TO_SIGMA
 from token2metrics.vocabulary import Phase, SourceKind
 
@@ -130,7 +130,7 @@ def _student(deviation: float, freedom: int, rows: int, method: str) -> MarginRe
 
 def _margin(half_widths: list[float], rows: int, method: str) -> MarginRecord:
     """Return half-widths that never fall with the confidence."""
-    rising = np.maximum.accumulate(np.maximum(half_widths, SMALLEST_ERROR))
+    rising = np.maximum.accumulate(np.clip(half_widths, SMALLEST_ERROR, MAX_HALF_WIDTH))
     return MarginRecord(
         method=method,
         rows=rows,

@@ -14,9 +14,10 @@ from token2metrics.algebra import StepTable
 from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter
 from token2metrics.curves.curve import MAX_WEIGHT
-from token2metrics.modeling.rows import ANY_REQUEST, FLOATS
+from token2metrics.modeling.rows import FLOATS
 from token2metrics.modeling.torch_algebra import Lift, as_it_is
 from token2metrics.vocabulary import Phase
+from token2metrics.workload import ANY_REQUEST
 
 SMALLEST_WEIGHT = 1e-30
 EDGE_MARGIN = 1e-6

@@ -18,8 +18,6 @@ from token2metrics.workload import ModelTraffic, Workload, workload_of
 
 ALGEBRA = TorchAlgebra()
 FLOATS = FloatAlgebra()
-ANY_REQUEST: Workload[float] = workload_of(FLOATS, 1.0, 2.0, ModelTraffic(1.0, 1.0, 1.0, 1.0, 1.0))
-"""Tells the names of a formula's weights and terms, which no request changes."""
 
 
 def traffic_of(architecture: Architecture, weight_bytes: float) -> ModelTraffic[float]:

@@ -99,8 +99,7 @@ class Search:
         """Choose one of the candidates, at least one, for each phase."""
         edge = self.sources.edge
         if edge is None:
-            only = Choice(candidates[0], float("inf"), np.array([]), np.array([]))
-            return dict.fromkeys(FITTED_PHASES, only), []
+            return {phase: self._unvalidated(candidates, phase) for phase in FITTED_PHASES}, []
         plan = plan_validation(edge, self.experiment.regression)
         scored = []
         for candidate in candidates:
@@ -113,6 +112,11 @@ class Search:
             able = [s for s in scored if is_supported(phase, s.candidate, self.sources)] or scored
             choices[phase] = choose(able, plan, rows_of_phase(edge, phase))
         return choices, _reports(scored, choices, edge)
+
+    def _unvalidated(self, candidates: Sequence[Candidate], phase: Phase) -> Choice:
+        """Choose the most trusted candidate that the phase has any support for."""
+        able = [one for one in candidates if is_supported(phase, one, self.sources)]
+        return Choice((able or candidates)[0], float("inf"), np.array([]), np.array([]))
 
     def campaign_offsets(self) -> tuple[Offset, ...]:
         """Fit by how much the data sets of the edge rows differ, where they overlap."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from token2metrics.config import CalibrationConfig, ExperimentConfig, Regression
 from token2metrics.cost import PhaseFormula, PhaseWeights, edge_latency_s
 from token2metrics.errors import DataError
 from token2metrics.modeling.campaigns import Offset, levelled, phase_offsets
-from token2metrics.modeling.candidates import Candidate, Sources, list_candidates
+from token2metrics.modeling.candidates import Candidate, Choice, Sources, list_candidates
 from token2metrics.modeling.describe import (
     describe_hardware,
     describe_phase,
@@ -112,25 +112,7 @@ class Trainer:
             logger.warning("%s: %s", experiment.model.id, warning)
         search, offsets = self._levelled(experiment, sources)
         choices, reports = search.best(candidates)
-        phases: dict[Phase, PhaseFit] = {}
-        for candidate in dict.fromkeys(choice.candidate for choice in choices.values()):
-            held = next(c.validated_on for c in choices.values() if c.candidate == candidate)
-            fitted = search.fit_finally(candidate, held)
-            for phase, choice in choices.items():
-                if choice.candidate == candidate and is_supported(phase, candidate, sources):
-                    phases[phase] = PhaseFit(
-                        fitted.formulas[phase],
-                        plain_weights(fitted.fit.weights[phase]),
-                        describe_phase(
-                            experiment,
-                            search.sources,
-                            phase,
-                            choice,
-                            fitted,
-                            self._rail(experiment),
-                            phase_offsets(offsets, phase),
-                        ),
-                    )
+        phases = self._fitted_phases(search, choices, offsets)
         self._carry_decode_head(experiment, phases)
         self.progress(f"{experiment.model.name}: final fit")
         model = FittedModel(
@@ -139,6 +121,28 @@ class Trainer:
             {phase: part.weights for phase, part in phases.items()},
         )
         return TrainedModel(model, tuple(reports), warnings)
+
+    def _fitted_phases(
+        self, search: Search, choices: Mapping[Phase, Choice], offsets: Sequence[Offset]
+    ) -> dict[Phase, PhaseFit]:
+        """Fit what was chosen on all rows, and describe each phase that something supports."""
+        phases: dict[Phase, PhaseFit] = {}
+        rail = self._rail(search.experiment)
+        for candidate in dict.fromkeys(choice.candidate for choice in choices.values()):
+            held = next(c.validated_on for c in choices.values() if c.candidate == candidate)
+            fitted = search.fit_finally(candidate, held)
+            for phase, choice in choices.items():
+                if choice.candidate != candidate:
+                    continue
+                if not is_supported(phase, candidate, search.sources):
+                    continue
+                compared = phase_offsets(offsets, phase)
+                phases[phase] = PhaseFit(
+                    fitted.formulas[phase],
+                    plain_weights(fitted.fit.weights[phase]),
+                    describe_phase(search, phase, choice, fitted, rail, compared),
+                )
+        return phases
 
     def _levelled(
         self, experiment: ExperimentConfig, sources: Sources

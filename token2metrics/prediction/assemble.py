@@ -78,12 +78,20 @@ def _interval(bounded: Bounds[float] | None) -> Interval | None:
     return None if bounded is None else Interval(lower=bounded.lower, upper=bounded.upper)
 
 
+def _latencies(phase: PhasePrediction) -> tuple[float | None, Interval | None]:
+    """Return the latency of a phase and its interval."""
+    return phase.latency_s, phase.latency_interval_s
+
+
+def _energies(phase: PhasePrediction) -> tuple[float | None, Interval | None]:
+    """Return the energy of a phase and its interval."""
+    return phase.energy_j, phase.energy_interval_j
+
+
 def _interval_of_sum(
-    parts: tuple[float | None, float | None], intervals: tuple[Interval | None, Interval | None]
+    one: float | None, first: Interval | None, other: float | None, second: Interval | None
 ) -> Interval | None:
     """Bound the sum of two phases; None when a part is unknown."""
-    one, other = parts
-    first, second = intervals
     if one is None or other is None or first is None or second is None:
         return None
     bounded = Bounds(first.lower, first.upper), Bounds(second.lower, second.upper)
@@ -123,14 +131,8 @@ def request_prediction(
         power_rail=rails[0] if rails else None,
         cost=price(latency_s, energy_j, prices),
         confidence=request.confidence,
-        latency_interval_s=_interval_of_sum(
-            (prefill.latency_s, decode.latency_s),
-            (prefill.latency_interval_s, decode.latency_interval_s),
-        ),
-        energy_interval_j=_interval_of_sum(
-            (prefill.energy_j, decode.energy_j),
-            (prefill.energy_interval_j, decode.energy_interval_j),
-        ),
+        latency_interval_s=_interval_of_sum(*_latencies(prefill), *_latencies(decode)),
+        energy_interval_j=_interval_of_sum(*_energies(prefill), *_energies(decode)),
         extrapolated=bool(prefill.extrapolates or decode.extrapolates),
         notes=_notes(phases),
     )

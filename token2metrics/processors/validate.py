@@ -146,7 +146,7 @@ def to_canonical(frame: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(metered).then(unusable).alias(ENERGY_SET_ASIDE),
     )
     return typed.with_columns(
-        pl.when(metered & unusable.is_null()).then(pl.col(*ENERGY_COLUMNS)),
+        pl.when(metered & pl.col(ENERGY_SET_ASIDE).is_null()).then(pl.col(*ENERGY_COLUMNS)),
     ).select(*CANONICAL, *PROVENANCE, ENERGY_SET_ASIDE)
 
 
