@@ -16,7 +16,7 @@ AGAINST_RIVALS = "A12"
 COMPARED = frozenset({"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"})
 """The protocols that a rival can take part in."""
 
-MOST_DRAWS = {"calibrated": 20, "beyond": 10, "pair": 10}
+MOST_DRAWS = {"calibrated": 10, "beyond": 10, "pair": 10}
 """The first random draws of a group tell who is ahead; other groups are compared in full."""
 
 NO_SAY = "no forecast of it"

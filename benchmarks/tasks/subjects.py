@@ -26,7 +26,7 @@ from benchmarks.protocol import (
 from benchmarks.work import Bench, Effort, Group, Item, Trial, chunks
 from token2metrics.bench.contender import Forecast
 
-EFFORT = Effort(full=5, quick=1)
+EFFORT = Effort(full=3, quick=1)
 SEEDS_PER_ITEM = 1
 ROWS_PER_SUBJECT = 5
 ROWS_OF_14B = 75

@@ -19,7 +19,7 @@ from token2metrics.workload import Workload
 DEFAULT_NORM_ORDER = 4.0
 MAX_NORM_ORDER = 16.0
 EXCESS_ORDER = "excess_order"
-ORDER_SPREAD = 0.15
+ORDER_SPREAD = 0.22
 """How far a device's order lies from the configured one, as a logarithm of the excess."""
 
 SMALLEST_LATENCY_S = 1e-30

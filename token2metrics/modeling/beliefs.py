@@ -85,7 +85,7 @@ class Spreads:
 
 
 NOMINAL_SPREADS = Spreads(
-    arithmetic=0.3, flop=0.7, attention=1.0, bandwidth=0.1, kv=0.2, layer=0.7, order=ORDER_SPREAD
+    arithmetic=0.15, flop=0.45, attention=1.0, bandwidth=0.1, kv=0.2, layer=1.0, order=ORDER_SPREAD
 )
 SPREADS = {
     SourceKind.HARDWARE: Spreads(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),

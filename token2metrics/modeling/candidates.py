@@ -41,8 +41,8 @@ TRANSFERRED = tuple(
 )
 """The methods that learn a correction of a source curve."""
 
-CERTAINTY = 0.9
-"""How certain it must be that a less trusted candidate does better."""
+CERTAINTY = 0.95
+"""How certain it must be that a less trusted candidate does better; there are several to try."""
 
 ORIGINS = {SourceKind.NONE: "edge rows", SourceKind.HARDWARE: "nominal hardware figures"}
 """Sources in words, where their name does not say it."""
@@ -66,9 +66,9 @@ class Candidate:
 FEWEST_SETTINGS = {
     RegressionType.LINEAR: 6,
     RegressionType.POLYNOMIAL: 8,
-    RegressionType.SPLINE: 12,
-    RegressionType.TREE: 12,
-    RegressionType.MLP: 12,
+    RegressionType.SPLINE: 16,
+    RegressionType.TREE: 24,
+    RegressionType.MLP: 40,
 }
 """Rows below which ``auto`` does not offer a family that knows nothing but them."""
 

@@ -16,6 +16,10 @@ from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 SMALLEST_SHARE = 0.02
 LARGEST_SHARE = 0.98
+EXPECTED_PAD_PERIODS = 1.0
+EXPECTED_PAD_ROWS = 0.25
+"""How long a sampler is expected to outlast the work, and how many metered rows that counts like."""
+
 SHARE_SPREAD = 0.02
 """By how much steady powers of one device stray from the line, relatively."""
 
@@ -79,15 +83,16 @@ def initial_load_share(rows: FitRows, phase: Phase, head: PowerHead) -> float:
 def meter_of(rows: FitRows | None, phase: Phase) -> MeterRecord:
     """Describe how the rows of a phase were metered.
 
-    The mean pad is shrunk towards one period: a sampler stops at its first reading after the
-    work.
+    The mean pad is shrunk towards what a sampler that stops at its first reading after the work
+    is expected to add.
     """
     if rows is None:
         return MeterRecord(period_s=0.0, pad_s=0.0)
     metered = ~rows.energy_j.isnan() & (rows.includes[phase] > 0)
     period_s = float(rows.sample_period_s[metered].median())
     pads_s = (rows.window_s - rows.latency_s)[metered].clamp_min(0.0)
-    pad_s = (float(pads_s.sum()) + period_s) / (len(pads_s) + 1)
+    expected_s = EXPECTED_PAD_ROWS * EXPECTED_PAD_PERIODS * period_s
+    pad_s = (float(pads_s.sum()) + expected_s) / (len(pads_s) + EXPECTED_PAD_ROWS)
     return MeterRecord(period_s=period_s, pad_s=pad_s)
 
 

@@ -42,14 +42,14 @@ EXPECTED_ROWS = 1
 EXPECTED_FREEDOM = 3
 """Degrees of freedom of a margin that rests on expectation alone."""
 
-EXPECTED_ERRORS = {Phase.PREFILL: 0.02, Phase.DECODE: 0.001, Phase.REQUEST: 0.002}
+EXPECTED_ERRORS = {Phase.PREFILL: 0.025, Phase.DECODE: 0.0005, Phase.REQUEST: 0.002}
 """Standard deviation of the logarithm expected of a calibrated phase."""
 
-TAIL_WEIGHT = 1 / 3
+TAIL_WEIGHT = 0.4
 """Exponent of the root mean square, beside the median, in the scale of held-out errors: their
 tails are heavier than normal, but one outlier should not double every interval."""
 
-UNSEEN_FACTOR = 4.0
+UNSEEN_FACTOR = 5.0
 """By how much more a phase may be off whose calibration no held-out row checks."""
 
 UNCALIBRATED_ERRORS = {

@@ -26,6 +26,7 @@ from token2metrics.modeling.describe import (
     plain_weights,
 )
 from token2metrics.modeling.energy import (
+    EXPECTED_PAD_PERIODS,
     MeteredModel,
     build_head,
     carry_head,
@@ -204,9 +205,13 @@ class Trainer:
         decode.record = msgspec.structs.replace(decode.record, head=record)
 
     def _meter(self, experiment: ExperimentConfig) -> MeterRecord:
-        """Describe how decode was metered on the device's other models."""
+        """Describe how decode is likely to be metered: as the device's other models were.
+
+        The pad of their windows is not carried over: it depends on how long a step takes.
+        """
         sources = gather(self.data, self.catalog, experiment)
-        return meter_of(sources.others.get(SourceKind.SIBLINGS), Phase.DECODE)
+        meter = meter_of(sources.others.get(SourceKind.SIBLINGS), Phase.DECODE)
+        return MeterRecord(period_s=meter.period_s, pad_s=EXPECTED_PAD_PERIODS * meter.period_s)
 
     def _metered(self, experiment: ExperimentConfig) -> MeteredModel | None:
         """Fit a model's own decode rows and power; None without metered rows."""
