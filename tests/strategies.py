@@ -24,6 +24,8 @@ from token2metrics.artifact.manifest import (
     HardwareRecord,
     HeadRecord,
     Hull,
+    MarginRecord,
+    MeterRecord,
     ModelRecord,
     PhaseRecord,
     TrafficRecord,
@@ -33,7 +35,10 @@ from token2metrics.curves import FAMILIES, Curve, CurveWeights, Parameter, build
 from token2metrics.curves.curve import MAX_WEIGHT
 from token2metrics.curves.mlp import MAX_HIDDEN
 from token2metrics.curves.polynomial import MAX_DEGREE
+from token2metrics.curves.roofline import MAX_NORM_ORDER
+from token2metrics.curves.spline import KNOTS_TOKENS
 from token2metrics.heads import UNLIMITED_POWER_W
+from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE
 from token2metrics.vocabulary import (
     FITTED_PHASES,
     CalibrationMethod,
@@ -41,7 +46,13 @@ from token2metrics.vocabulary import (
     RegressionType,
     SourceKind,
 )
-from token2metrics.workload import TILE_TOKENS, WIDE_TILE_TOKENS, ModelTraffic, workload_of
+from token2metrics.workload import (
+    TILE_TOKENS,
+    WIDE_TILE_TOKENS,
+    WIDEST_TILE_TOKENS,
+    ModelTraffic,
+    workload_of,
+)
 
 __all__ = ["COMBINATIONS", "Combination", "lawful_model", "ordered_requests", "profiles"]
 
@@ -51,7 +62,7 @@ MAX_REQUEST_TOKENS = 131_072
 SMALLEST_EXPONENT = -30.0
 BALANCED_DECADES = 2.0
 MAX_TEST_STEPS = 8
-MAX_NORM_ORDER = 16.0
+LARGEST_SMOOTHNESS = 1e3
 SEED_LIMIT = 2**32 - 1
 REFERENCE_REQUEST = (1_000.0, 500.0)
 
@@ -66,10 +77,15 @@ EDGE_COUNTS = (
     WIDE_TILE_TOKENS - 1,
     WIDE_TILE_TOKENS,
     WIDE_TILE_TOKENS + 1,
+    WIDEST_TILE_TOKENS - 1,
+    WIDEST_TILE_TOKENS,
+    WIDEST_TILE_TOKENS + 1,
+    KNOTS_TOKENS[-1],
+    KNOTS_TOKENS[-1] + 1,
     MAX_REQUEST_TOKENS - 1,
     MAX_REQUEST_TOKENS,
 )
-"""Where formulas change: nothing, the first decode step, the ends of tiles, the longest request."""
+"""Where formulas change: no token, the first step, ends of tiles, the last knot, the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +210,8 @@ def draw_hyperparameters(chance: Random, family: RegressionType) -> dict[str, An
                 "interactions": chance.random() < 0.5,
                 "fit_intercept": chance.random() < 0.5,
             }
+        case RegressionType.SPLINE:
+            return {"smoothness": chance.choice((0.0, LARGEST_SMOOTHNESS))}
         case RegressionType.MLP:
             return {"hidden": chance.choice((1, 2, 4, MAX_HIDDEN))}
         case RegressionType.ROOFLINE:
@@ -218,6 +236,8 @@ def draw_hardware(chance: Random) -> HardwareRecord:
     idle_w = chance.choice((0.0, 5.5, chance.uniform(0.0, 100.0)))
     limit_w = chance.choice((60.0, UNLIMITED_POWER_W, chance.uniform(1.0, 1_000.0)))
     return HardwareRecord(
+        memory_bandwidth_bytes_per_s=chance.choice((None, magnitude(chance, 9, 13))),
+        compute_flop_per_s=chance.choice((None, magnitude(chance, 11, 16))),
         idle_power_w=idle_w,
         power_limit_w=limit_w if limit_w > idle_w else idle_w + limit_w,
         purchase_price=1_999.0,
@@ -261,6 +281,22 @@ def draw_phase_weights(
     )
 
 
+DRAWN_MARGIN = MarginRecord(
+    method="drawn",
+    rows=1,
+    confidences=(LOWEST_CONFIDENCE, 0.9, HIGHEST_CONFIDENCE),
+    half_widths=(0.02, 0.1, 0.3),
+)
+
+DRAWN_HEAD = HeadRecord(
+    power_rail="gpu",
+    rows=1,
+    rests_on="drawn weights",
+    meter=MeterRecord(period_s=0.1, pad_s=0.05),
+    margin=DRAWN_MARGIN,
+)
+
+
 def phase_record(
     combination: Combination,
     phase: Phase,
@@ -295,10 +331,11 @@ def phase_record(
                 bias_percent=0.0,
             ),
         ),
+        margin=DRAWN_MARGIN,
         iterations=0,
         converged=True,
         step_count=step_count,
-        head=HeadRecord(power_rail="gpu", rows=1, rests_on="drawn weights") if metered else None,
+        head=DRAWN_HEAD if metered else None,
     )
 
 

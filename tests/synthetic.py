@@ -27,6 +27,7 @@ from token2metrics.config import (
 )
 from token2metrics.cost import PhaseFormula, PhaseWeights, edge_latency_s
 from token2metrics.curves import CurveWeights, build_curve
+from token2metrics.curves.spline import KNOTS_TOKENS
 from token2metrics.modeling.gather import model_traffic
 from token2metrics.modeling.train import TrainedModel, Trainer
 from token2metrics.prediction.predictor import ModelPredictor
@@ -71,6 +72,9 @@ BETWEEN: tuple[Request, ...] = tuple(product((64, 180, 1_300), (40, 150, 600)))
 FEW: tuple[Request, ...] = ((32, 16), (256, 200), (700, 64), (2_000, 1_000), (100, 1_000))
 """Requests of a small calibration."""
 
+SLOPES = tuple(f"slope_from_{knot}" for knot in KNOTS_TOKENS)
+"""Weights of the spline's ranges; equal slopes are what its smoothness leaves alone."""
+
 CURVE_WEIGHTS: Mapping[RegressionType, Mapping[Phase, Mapping[str, float]]] = {
     RegressionType.LINEAR: {
         Phase.PREFILL: {"token": 2e-4, "intercept": 0.05},
@@ -86,8 +90,24 @@ CURVE_WEIGHTS: Mapping[RegressionType, Mapping[Phase, Mapping[str, float]]] = {
         },
     },
     RegressionType.TREE: {
-        Phase.PREFILL: {"token": 1e-4, "tile": 5e-5, "wide_tile": 5e-5, "intercept": 0.05},
+        Phase.PREFILL: {
+            "token": 1e-4,
+            "tile": 5e-5,
+            "wide_tile": 3e-5,
+            "widest_tile": 2e-5,
+            "intercept": 0.05,
+        },
         Phase.DECODE: {"step": 0.02, "attended": 2e-6},
+    },
+    RegressionType.SPLINE: {
+        Phase.PREFILL: {
+            "tile": 5e-5,
+            "wide_tile": 3e-5,
+            "widest_tile": 2e-5,
+            "intercept": 0.05,
+            **dict.fromkeys(SLOPES, 1e-4),
+        },
+        Phase.DECODE: {"attended": 2e-6, **dict.fromkeys(SLOPES, 0.02)},
     },
     RegressionType.MLP: {
         Phase.PREFILL: {"token": 2e-4, "intercept": 0.05},
@@ -98,11 +118,12 @@ CURVE_WEIGHTS: Mapping[RegressionType, Mapping[Phase, Mapping[str, float]]] = {
             "s_per_flop": 4e-14,
             "s_per_tile_flop": 2e-14,
             "s_per_wide_tile_flop": 1e-14,
+            "s_per_widest_tile_flop": 1e-14,
             "s_per_attention_flop": 2e-13,
             "s_per_byte": 6e-12,
             "s_per_layer": 1e-3,
         },
-        Phase.DECODE: {"s_per_byte": 6e-12, "s_per_layer": 1e-4},
+        Phase.DECODE: {"s_per_byte": 6e-12, "s_per_kv_byte": 8e-12, "s_per_layer": 1e-4},
     },
 }
 """Numbers of an imagined device, by family."""
@@ -116,11 +137,13 @@ class Truth:
         family: Of the curve.
         method: Form of the correction.
         calibration: Its weights; those left out are the identity.
+        changed: Curve weights that differ from the family's, in each phase that has them.
     """
 
     family: RegressionType
     method: CalibrationMethod = CalibrationMethod.DIRECT
     calibration: Mapping[str, float] | None = None
+    changed: Mapping[str, float] | None = None
 
     def latency_s(
         self, phase: Phase, request: Request, architecture: Architecture = SMALL
@@ -132,9 +155,11 @@ class Truth:
         traffic = model_traffic(experiment(architecture=architecture))
         workload = workload_of(FLOATS, float(request[0]), float(request[1]), traffic)
         calibration = build_calibration(self.method, curve.term_names(FLOATS, workload))
-        shape = {p.name: p.initial for p in curve.shape_parameters()}
+        values = {p.name: p.initial for p in curve.shape_parameters()}
+        values.update(CURVE_WEIGHTS[self.family][phase])
+        values.update({k: v for k, v in (self.changed or {}).items() if k in values})
         weights = PhaseWeights(
-            CurveWeights({**shape, **CURVE_WEIGHTS[self.family][phase]}, StepTable((), ())),
+            CurveWeights(values, StepTable((), ())),
             {p.name: p.initial for p in calibration.parameters()} | dict(self.calibration or {}),
             {},
         )
@@ -147,6 +172,7 @@ def experiment(
     architecture: Architecture = SMALL,
     model: str = MODEL,
     server_model: str | None = SERVER_MODEL,
+    edge: HardwareConfig | None = None,
     **calibration_choices: float,
 ) -> ExperimentConfig:
     """Describe the experiment on the imagined device."""
@@ -154,7 +180,7 @@ def experiment(
         model=ModelConfig(
             id=model, name=model, architecture=architecture, server_model=server_model
         ),
-        edge=HardwareConfig(name=EDGE, idle_power_w=IDLE_W, power_limit_w=LIMIT_W),
+        edge=edge or HardwareConfig(name=EDGE, idle_power_w=IDLE_W, power_limit_w=LIMIT_W),
         server=HardwareConfig(name=SERVER),
         regression=regression or RegressionConfig(type=RegressionType.LINEAR),
         calibration=CalibrationConfig(method=calibration, **calibration_choices),
@@ -177,6 +203,7 @@ def row(phase: Phase, request: Request, latency_s: float, **others: Any) -> Row:
         "latency_s": latency_s,
         "energy_j": None,
         "energy_window_s": None,
+        "energy_samples": None,
         "power_rail": None,
         "repeats": 1,
         "source": "computed",
@@ -207,6 +234,7 @@ def on_server(rows: Iterable[Row]) -> list[Row]:
 SCHEMA = {
     "energy_j": pl.Float64,
     "energy_window_s": pl.Float64,
+    "energy_samples": pl.Float64,
     "power_rail": pl.String,
 }
 

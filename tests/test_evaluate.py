@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from tests.conftest import Run, refused, write_rows
-from tests.strategies import COMBINATIONS, lawful_model
+from tests.strategies import COMBINATIONS, DRAWN_HEAD, lawful_model
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import load_artifact
-from token2metrics.artifact.manifest import HeadRecord
 from token2metrics.artifact.save import save_artifact
+from token2metrics.heads import LOAD_SHARE
 from token2metrics.prediction.evaluate import evaluate
 from token2metrics.prediction.predictor import ModelPredictor, Predictor
 from token2metrics.prediction.result import MetricErrors
@@ -31,14 +31,14 @@ def measured_model(trained_artifact: Path) -> FittedModel:
 
 
 def with_both_heads(model: FittedModel) -> FittedModel:
-    """Return a model whose prefill has the power head of its decode."""
+    """Return a model with the power head of its decode in both phases, at any context alike."""
     decode = model.record.phases[Phase.DECODE]
     prefill = msgspec.structs.replace(model.record.phases[Phase.PREFILL], head=decode.head)
     record = msgspec.structs.replace(
         model.record, phases={Phase.PREFILL: prefill, Phase.DECODE: decode}
     )
     head = model.formulas[Phase.DECODE].head
-    weights = model.weights[Phase.DECODE].head
+    weights = {**model.weights[Phase.DECODE].head, "context_saving": 0.0}
     return FittedModel(
         record,
         {k: type(f)(f.curve, f.calibration, head) for k, f in model.formulas.items()},
@@ -84,9 +84,11 @@ def test_energy_is_compared_over_its_window(
     priced = ModelPredictor(model)(256, 512)
     part = {"prefill": priced.prefill, "decode": priced.decode, "request": priced}[phase]
     latency, energy = part.latency_s, part.energy_j  # type: ignore[attr-defined]
+    weights = model.weights[Phase.DECODE].head
     head = model.formulas[Phase.DECODE].head
     assert head is not None
-    tail_w = head.tail_power_w(model.weights[Phase.DECODE].head)
+    load_w = weights[LOAD_SHARE] * (head.power_limit_w - head.idle_power_w)
+    tail_w = head.idle_power_w + load_w * weights["tail_share"]
     row = (
         f"dsr1-qwen-1.5b,{phase},256,512,1,{latency!r},{energy + tail_w * TAIL_S!r},"
         f"{latency + TAIL_S!r},{RAIL},t"
@@ -231,7 +233,7 @@ def test_points_are_what_the_predictor_says(trained_artifact: Path, tmp_path: Pa
 def test_a_server_artifact_and_rails_stay_apart(tmp_path: Path) -> None:
     """Energy of another rail than the model's is not compared."""
     model = lawful_model(COMBINATIONS[0], 3)
-    head = HeadRecord(power_rail=RAIL, rows=1, rests_on="test")
+    head = msgspec.structs.replace(DRAWN_HEAD, power_rail=RAIL)
     phases = {
         phase: msgspec.structs.replace(record, head=head)
         for phase, record in model.record.phases.items()

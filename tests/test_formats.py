@@ -14,6 +14,7 @@ from token2metrics.data.load import load
 from token2metrics.errors import DataError
 from token2metrics.processors.batch import to_measurements
 from token2metrics.processors.pipeline import prepare_measurements
+from token2metrics.processors.rules import ENERGY_QUANTITIES
 
 EDGE = "jetson-agx-orin-64gb"
 SERVER = "nvidia-a100"
@@ -79,13 +80,28 @@ def test_the_bundled_measurements_are_clean() -> None:
 def test_the_kind_of_file_does_not_matter(tmp_path: Path, ending: str) -> None:
     """The bundled rows have one fingerprint as CSV, Parquet and XLSX."""
     expected = prepare_measurements(bundled_paths(), CONTEXT, DataConfig())
-    metered = {"energy_j": pl.Float64, "energy_window_s": pl.Float64}
+    metered = dict.fromkeys(ENERGY_QUANTITIES, pl.Float64)
     table = pl.concat(pl.read_csv(path, schema_overrides=metered) for path in bundled_paths())
     path = tmp_path / f"all.{ending}"
     getattr(table, {"csv": "write_csv", "parquet": "write_parquet", "xlsx": "write_excel"}[ending])(
         path
     )
     assert prepare_measurements([path], CONTEXT, DataConfig()).fingerprint == expected.fingerprint
+
+
+def test_readings_of_a_meter_are_read(tmp_path: Path) -> None:
+    """The bundled meter read once a second; a file without the column says nothing of it."""
+    rows = prepare_measurements(bundled_paths(), CONTEXT, DataConfig()).rows
+    metered = rows.filter(pl.col("energy_j").is_not_null())
+    assert metered.get_column("energy_samples").equals(metered.get_column("energy_window_s"))
+    assert metered.height
+    unmetered = rows.filter(pl.col("energy_j").is_null())
+    assert unmetered.get_column("energy_samples").null_count() == unmetered.height
+    path = tmp_path / "silent.csv"
+    pl.read_csv(bundled_paths()[0]).drop("energy_samples").write_csv(path)
+    silent = prepare_measurements([path], CONTEXT, DataConfig()).rows
+    assert silent.get_column("energy_samples").null_count() == silent.height
+    assert silent.get_column("energy_j").null_count() < silent.height
 
 
 @pytest.mark.parametrize("column", REQUIRED)

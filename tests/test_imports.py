@@ -19,6 +19,7 @@ ORDER = (
     "extras",
     "files",
     "algebra",
+    "intervals",
     "workload",
     "precision",
     "architecture",

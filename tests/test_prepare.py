@@ -29,6 +29,7 @@ GOOD: dict[str, Any] = {
     "parallel": 1,
     "energy_j": 20.0,
     "energy_window_s": 1.0,
+    "energy_samples": None,
     "power_rail": "gpu",
     "repeats": 1,
     "source": "a",
@@ -48,6 +49,7 @@ measurements = st.fixed_dictionaries(
         "parallel": st.sampled_from([1, 1, 1, 2]),
         "energy_j": st.none() | st.floats(1.0, 1000.0),
         "energy_window_s": st.none() | st.just(100.0),
+        "energy_samples": st.none() | st.sampled_from([0.0, 0.5, 1.0, 40.0]),
         "power_rail": st.sampled_from(["gpu", "all", None]),
         "repeats": st.integers(1, 3),
         "source": st.sampled_from(["a", "b"]),
@@ -122,6 +124,34 @@ def test_repeats_become_medians() -> None:
     ).rows.row(0, named=True)
     assert (result["latency_s"], result["energy_j"], result["energy_window_s"]) == (1.1, 20.0, 3.5)
     assert (result["repeats"], result["source"], result["power_rail"]) == (5, "a", "gpu")
+
+
+def test_readings_are_medians_of_metered_repeats() -> None:
+    """Of those that state them; another rail's are forgotten with its energy."""
+    repeats: list[dict[str, Any]] = [
+        {"energy_samples": 10.0},
+        {"energy_samples": 14.0, "energy_j": 21.0},
+        {"energy_samples": None, "energy_j": 22.0},
+        {"energy_samples": 90.0, "energy_j": None, "latency_s": 1.1},
+        {"energy_samples": 70.0, "power_rail": "all"},
+    ]
+    result = prepared(repeats)
+    assert result.rows.get_column("energy_samples").to_list() == [12.0]
+    assert result.rows.get_column("energy_j").to_list() == [21.0]
+
+
+def test_a_period_is_the_window_over_its_readings() -> None:
+    """Zero, a meter that integrates, where nothing is said of readings or nothing was metered."""
+    rows = prepared(
+        [
+            {"input_tokens": 1, "energy_window_s": 4.0, "energy_samples": 8.0},
+            {"input_tokens": 2, "energy_window_s": None, "energy_samples": 10.0},
+            {"input_tokens": 3, "energy_window_s": 4.0},
+            {"input_tokens": 4, "energy_j": None, "energy_samples": 8.0},
+        ]
+    ).rows
+    batch = to_measurements(rows, EDGE, ["m"])
+    assert batch.sample_period_s.tolist() == [0.5, 0.1, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("column", ["power_mode", "runtime", "precision"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
@@ -31,6 +29,7 @@ from tests.synthetic import (
 from token2metrics.config import CalibrationMethod, RegressionConfig, RegressionType
 from token2metrics.curves import FAMILIES
 from token2metrics.modeling.candidates import (
+    FEWEST_SETTINGS,
     HALF_COUNTED_ERROR,
     TRANSFERRED,
     Candidate,
@@ -71,6 +70,8 @@ def as_fit_rows(settings: list[tuple[Phase, int, int]]) -> FitRows:
         latency_s=ones,
         energy_j=ones * np.nan,
         energy_window_s=ones,
+        sample_period_s=ones * 0.0,
+        source=("computed",) * len(settings),
     )
     rows = fit_rows(measurements, {MODEL: model_traffic(experiment())})
     assert rows is not None
@@ -205,20 +206,56 @@ SERVER_ROWS = on_server(EDGE_ROWS)
 SIBLING_ROWS = measured(Truth(RegressionType.LINEAR), FEW, model=SIBLING)
 
 
-def test_every_family_and_method_is_a_candidate() -> None:
-    """With all kinds of rows, ``auto`` tries them all; only rooflines carry over siblings."""
-    found = list_candidates(
-        experiment(RegressionConfig(), CalibrationMethod.AUTO),
-        sources(EDGE_ROWS + SERVER_ROWS + SIBLING_ROWS),
-    )
-    assert len(set(found)) == len(found)
-    assert {(c.family, c.method) for c in found if c.source is SourceKind.SERVER} == {
-        (family, method) for family in FAMILIES for method in TRANSFERRED
-    }
-    assert {c.family for c in found if c.source is SourceKind.NONE} == set(FAMILIES)
-    siblings = [c for c in found if c.source is SourceKind.SIBLINGS]
-    assert {c.family for c in siblings} == {RegressionType.ROOFLINE}
-    assert {c.method for c in siblings} == set(TRANSFERRED)
+BELIEFS = [
+    Candidate(RegressionType.ROOFLINE, kind, CalibrationMethod.PRIOR)
+    for kind in (SourceKind.SIBLINGS, SourceKind.SERVER, SourceKind.HARDWARE)
+]
+AUTO = experiment(RegressionConfig(), CalibrationMethod.AUTO)
+
+
+def test_auto_tries_beliefs_first_and_then_what_the_rows_tell() -> None:
+    """The more settings were measured, the more flexible the families offered."""
+    everything = SERVER_ROWS + SIBLING_ROWS
+    for count in (1, 5, 6, 8, 11, 12, 13):
+        rows = measured(Truth(RegressionType.LINEAR), SPARSE[:count])
+        found = list_candidates(AUTO, sources(rows + everything))
+        told = [family for family in FAMILIES if count >= FEWEST_SETTINGS.get(family, 99)]
+        alone = [Candidate(f, SourceKind.NONE, CalibrationMethod.DIRECT) for f in told]
+        assert found == BELIEFS + alone
+
+
+def test_beliefs_need_their_rows() -> None:
+    """Without siblings or a server curve only the nominal figures are left."""
+    assert list_candidates(AUTO, sources(EDGE_ROWS)) == BELIEFS[2:]
+    assert list_candidates(AUTO, sources(EDGE_ROWS + SERVER_ROWS)) == BELIEFS[1:]
+
+
+def test_settings_of_one_kind_of_row_count() -> None:
+    """Six prompts with one decode each are six settings; twelve rows of one setting are one."""
+    repeated = measured(Truth(RegressionType.LINEAR), [(256, 200)] * 12)
+    assert list_candidates(AUTO, sources(repeated)) == BELIEFS[2:]
+    mixed = measured(Truth(RegressionType.LINEAR), SPARSE[:3], [Phase.PREFILL])
+    mixed += measured(Truth(RegressionType.LINEAR), SPARSE[3:6], [Phase.DECODE])
+    assert list_candidates(AUTO, sources(mixed)) == BELIEFS[2:]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_family_is_tried_with_every_calibration(family: RegressionType) -> None:
+    """A family that was asked for starts from the server too; a roofline from beliefs."""
+    chosen = experiment(RegressionConfig(type=family), CalibrationMethod.AUTO)
+    found = list_candidates(chosen, sources(EDGE_ROWS + SERVER_ROWS + SIBLING_ROWS))
+    carried = [Candidate(family, SourceKind.SERVER, method) for method in TRANSFERRED]
+    alone = [Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT), *carried]
+    assert found == (BELIEFS if family is RegressionType.ROOFLINE else alone)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prior_belongs_to_the_roofline(family: RegressionType) -> None:
+    """Other families have no belief to start from, and fit the edge rows alone."""
+    chosen = experiment(RegressionConfig(type=family), CalibrationMethod.PRIOR)
+    found = list_candidates(chosen, sources(EDGE_ROWS + SERVER_ROWS + SIBLING_ROWS))
+    alone = [Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT)]
+    assert found == (BELIEFS if family is RegressionType.ROOFLINE else alone)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -239,14 +276,18 @@ def test_without_a_source_only_the_edge_rows_are_left() -> None:
     assert found == [Candidate(RegressionType.TREE, SourceKind.NONE, CalibrationMethod.DIRECT)]
 
 
-def test_without_edge_rows_only_the_device_itself_tells() -> None:
-    """A server's latencies are no prediction for the device, unless the user gives a factor."""
-    everything = sources(SERVER_ROWS + SIBLING_ROWS)
-    as_it_is = Candidate(RegressionType.ROOFLINE, SourceKind.SIBLINGS, CalibrationMethod.MANUAL)
-    by_hand = Candidate(RegressionType.LINEAR, SourceKind.SERVER, CalibrationMethod.MANUAL)
+def test_without_edge_rows_the_most_trusted_belief_is_left() -> None:
+    """A family that knows only rows has nothing then, unless the user gives a factor."""
     linear = RegressionConfig(type=RegressionType.LINEAR)
-    assert list_candidates(experiment(RegressionConfig()), everything) == [as_it_is]
+    for number, rows in enumerate((SERVER_ROWS + SIBLING_ROWS, SERVER_ROWS)):
+        found = list_candidates(experiment(RegressionConfig()), sources(rows))
+        assert found == BELIEFS[number : number + 1]
+    unmeasured = experiment(model="never-measured", server_model=None)
+    nothing = gather(prepared(SERVER_ROWS), [unmeasured], unmeasured)
+    assert list_candidates(AUTO, nothing) == BELIEFS[2:]
+    everything = sources(SERVER_ROWS + SIBLING_ROWS)
     assert list_candidates(experiment(linear), everything) == []
+    by_hand = Candidate(RegressionType.LINEAR, SourceKind.SERVER, CalibrationMethod.MANUAL)
     given = experiment(linear, CalibrationMethod.MANUAL, scale_factor=3.0)
     assert list_candidates(given, everything) == [by_hand]
 
@@ -263,7 +304,6 @@ def test_auto_chooses_what_made_the_rows() -> None:
         assert {report.candidate.split(",")[0] for report in reports} == set(FAMILIES)
         assert [report.chosen for report in reports].count(True) == 1
         assert all(known is not None for known in losses)
-        assert all(less <= more for less, more in pairwise(loss or 0.0 for loss in losses))
 
 
 def test_phases_choose_separately() -> None:

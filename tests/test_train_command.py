@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import Run, refused, write_rows
 from token2metrics.artifact.load import load_artifact
 from token2metrics.data.bundled import bundled_paths
+from token2metrics.modeling.candidates import TRANSFERRED
 from token2metrics.prediction.predictor import Conditions
 from token2metrics.training.choice import FitOptions, TrainingOptions, choose_experiments
 from token2metrics.vocabulary import CalibrationMethod, RegressionType
@@ -83,7 +84,7 @@ def test_all_shows_every_candidate(run: Run, tmp_path: Path) -> None:
     outcome = run("train", "-m", "8B", "--regression", "linear", "--calibration", "all")
     assert "All candidates" in outcome.out
     for method in CalibrationMethod:
-        shown = method not in (CalibrationMethod.AUTO, CalibrationMethod.MANUAL)
+        shown = method in (CalibrationMethod.DIRECT, *TRANSFERRED)
         assert (f"linear, {method} from" in outcome.out) is shown
     assert load_artifact(tmp_path / "outputs").models[0].record.name == "8B"
 

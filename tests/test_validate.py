@@ -28,6 +28,7 @@ GOOD: Mapping[str, str | None] = {
     "latency_s": "1.5",
     "energy_j": "30.0",
     "energy_window_s": "1.6",
+    "energy_samples": None,
     "power_rail": "VDD_GPU_SOC",
     "power_w": None,
     "repeats": None,
@@ -93,7 +94,13 @@ BAD_ENERGY: tuple[tuple[dict[str, str | None], str], ...] = (
     ({"energy_j": "nan"}, "energy_j is not finite"),
     ({"energy_j": "much"}, "energy_j is not a number"),
     ({"energy_window_s": "0"}, "energy_window_s is not above 0"),
+    ({"energy_window_s": "long"}, "energy_window_s is not a number"),
     ({"energy_window_s": "1.3"}, "energy_window_s is not as long as latency_s"),
+    ({"energy_samples": "0"}, "energy_samples is not above 0"),
+    ({"energy_samples": "-2"}, "energy_samples is not above 0"),
+    ({"energy_samples": "0.5"}, "energy_samples is not at least 1"),
+    ({"energy_samples": "several"}, "energy_samples is not a number"),
+    ({"energy_samples": "inf"}, "energy_samples is not finite"),
     ({"energy_j": "40000", "energy_window_s": None}, "implausible mean power"),
     ({"energy_j": "0.0008", "energy_window_s": None}, "implausible mean power"),
     ({"energy_j": None, "power_w": "-5"}, "power_w is not above 0"),
@@ -195,6 +202,21 @@ def test_power_becomes_energy_over_the_latency() -> None:
     row = {**GOOD, "energy_j": None, "energy_window_s": None, "power_w": "20"}
     seen = accepted(row).row(0, named=True)
     assert (seen["energy_j"], seen["energy_window_s"]) == (30.0, 1.5)
+
+
+@pytest.mark.parametrize(("cell", "samples"), [(None, None), ("1", 1.0), ("16.0", 16.0)])
+def test_a_meter_may_count_its_readings(cell: str | None, samples: float | None) -> None:
+    """One reading or more, or no word about them."""
+    seen = accepted({**GOOD, "energy_samples": cell}).row(0, named=True)
+    assert (seen["energy_samples"], seen["energy_j"]) == (samples, 30.0)
+    assert seen["energy_set_aside"] is None
+
+
+def test_readings_go_with_their_energy() -> None:
+    """A count of readings of no energy, or of one that is not used, is forgotten."""
+    for change in ({"energy_j": None}, {"energy_j": "-1"}):
+        seen = accepted({**GOOD, **change, "energy_samples": "16"}).row(0, named=True)
+        assert (seen["energy_j"], seen["energy_samples"]) == (None, None)
 
 
 def test_idle_power_is_not_an_energy() -> None:

@@ -18,7 +18,7 @@ SMALLEST_SHARE = 0.02
 LARGEST_SHARE = 0.98
 EXPECTED_PAD_PERIODS = 1.0
 EXPECTED_PAD_ROWS = 0.25
-"""How long a sampler is expected to outlast the work, and how many metered rows that counts like."""
+"""How long a sampler is expected to outlast the work, and how many rows that counts like."""
 
 SHARE_SPREAD = 0.02
 """By how much steady powers of one device stray from the line, relatively."""
