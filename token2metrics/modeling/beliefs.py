@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,8 +170,8 @@ def handed_down(
 ) -> dict[Phase, Belief]:
     """Return what a source's belief says of the edge device.
 
-    A server's weights are carried as efficiencies, relative to its nominal figures, and joined
-    with what the edge device's own figures say.
+    A server's weights are carried as efficiencies, relative to its nominal figures; they are as
+    uncertain as the edge device's own figures, with which they are joined.
 
     Args:
         learned: Belief learned from the source's rows.
@@ -189,7 +189,12 @@ def handed_down(
     }
     if kind is not SourceKind.SERVER:
         return carried
-    return {phase: _joined(belief, own[phase]) for phase, belief in carried.items()}
+    return {
+        phase: _joined(
+            replace(belief, covariance=belief.covariance + own[phase].covariance), own[phase]
+        )
+        for phase, belief in carried.items()
+    }
 
 
 def _joined(one: Belief, other: Belief) -> Belief:

@@ -97,11 +97,15 @@ def list_candidates(experiment: ExperimentConfig, sources: Sources) -> list[Cand
     """
     chosen = experiment.regression.type
     method = experiment.calibration.method
-    families = list(FAMILIES) if chosen is RegressionType.AUTO else [chosen]
+    families = [chosen]
+    if chosen is RegressionType.AUTO:
+        families = sorted(FAMILIES, key=lambda family: family is not RegressionType.ROOFLINE)
     if sources.edge is None and method is not CalibrationMethod.MANUAL:
         return believed(sources) if RegressionType.ROOFLINE in families else []
     if method is CalibrationMethod.AUTO:
         return _automatic(families, sources)
+    if method is CalibrationMethod.PRIOR and RegressionType.ROOFLINE in families:
+        return believed(sources)
     return [candidate for family in families for candidate in _of_family(family, method, sources)]
 
 
@@ -144,8 +148,6 @@ def _of_family(
 ) -> list[Candidate]:
     """List the candidates of one family under a method that was asked for."""
     rooflike = family is RegressionType.ROOFLINE
-    if method is CalibrationMethod.PRIOR and rooflike:
-        return believed(sources)
     usable = [kind for kind in sources.others if kind is SourceKind.SERVER or rooflike]
     direct = Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT)
     if method is CalibrationMethod.MANUAL and usable:
