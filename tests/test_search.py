@@ -187,7 +187,7 @@ def test_the_least_held_out_error_wins() -> None:
 
 def test_one_outlier_does_not_decide() -> None:
     """A held-out error counts up to a bound."""
-    rows = 10
+    rows = 20
     plan = plan_of([[True] * rows])
     steady = scored(RegressionType.LINEAR, [[0.2] * rows] * 2)
     spiky = scored(RegressionType.TREE, [[0.0] * (rows - 1) + [50.0]] * 2)
@@ -216,10 +216,16 @@ AUTO = experiment(RegressionConfig(), CalibrationMethod.AUTO)
 def test_auto_tries_beliefs_first_and_then_what_the_rows_tell() -> None:
     """The more settings were measured, the more flexible the families offered."""
     everything = SERVER_ROWS + SIBLING_ROWS
-    for count in (1, 5, 6, 8, 11, 12, 13):
-        rows = measured(Truth(RegressionType.LINEAR), SPARSE[:count])
+    borders = {fewest + more for fewest in FEWEST_SETTINGS.values() for more in (-1, 0)}
+    for count in sorted({1, *borders}):
+        requests = [(256, answer) for answer in range(2, 2 + count)]
+        rows = measured(Truth(RegressionType.LINEAR), requests)
         found = list_candidates(AUTO, sources(rows + everything))
-        told = [family for family in FAMILIES if count >= FEWEST_SETTINGS.get(family, 99)]
+        told = [
+            family
+            for family in FAMILIES
+            if family in FEWEST_SETTINGS and count >= FEWEST_SETTINGS[family]
+        ]
         alone = [Candidate(f, SourceKind.NONE, CalibrationMethod.DIRECT) for f in told]
         assert found == BELIEFS + alone
 
@@ -276,12 +282,12 @@ def test_without_a_source_only_the_edge_rows_are_left() -> None:
     assert found == [Candidate(RegressionType.TREE, SourceKind.NONE, CalibrationMethod.DIRECT)]
 
 
-def test_without_edge_rows_the_most_trusted_belief_is_left() -> None:
+def test_without_edge_rows_beliefs_are_left() -> None:
     """A family that knows only rows has nothing then, unless the user gives a factor."""
     linear = RegressionConfig(type=RegressionType.LINEAR)
     for number, rows in enumerate((SERVER_ROWS + SIBLING_ROWS, SERVER_ROWS)):
         found = list_candidates(experiment(RegressionConfig()), sources(rows))
-        assert found == BELIEFS[number : number + 1]
+        assert found == BELIEFS[number:]
     unmeasured = experiment(model="never-measured", server_model=None)
     nothing = gather(prepared(SERVER_ROWS), [unmeasured], unmeasured)
     assert list_candidates(AUTO, nothing) == BELIEFS[2:]
@@ -295,13 +301,15 @@ def test_without_edge_rows_the_most_trusted_belief_is_left() -> None:
 def test_auto_chooses_what_made_the_rows() -> None:
     """Rows with the staircase of tiles and no trend choose a family that has stairs."""
     truth = Truth(RegressionType.ROOFLINE)
-    chosen = experiment(RegressionConfig(), server_model=None)
+    chosen = experiment(RegressionConfig(), CalibrationMethod.AUTO, server_model=None)
+    offered = {family for family, fewest in FEWEST_SETTINGS.items() if fewest <= len(GRID)}
+    offered.add(RegressionType.ROOFLINE)
     trained = train(measured(truth, GRID), chosen)
     assert trained.model.record.phases[Phase.PREFILL].family is RegressionType.ROOFLINE
     for phase in FITTED_PHASES:
         reports = [report for report in trained.candidates if report.phase is phase]
         losses = [report.cv_percent for report in reports]
-        assert {report.candidate.split(",")[0] for report in reports} == set(FAMILIES)
+        assert {report.candidate.split(",")[0] for report in reports} == offered
         assert [report.chosen for report in reports].count(True) == 1
         assert all(known is not None for known in losses)
 

@@ -35,6 +35,9 @@ not quite repeat its tiles, decode steps are all alike."""
 EXPECTED_SCALE_ROWS = 5.0
 """How many measured rows the expectation outweighs."""
 
+ROWS_THAT_SHOW_NO_SCATTER = 2
+"""A belief that two rows contradict is wrong; that they scatter is not yet to be said."""
+
 Formulas = Mapping[Phase, PhaseFormula]
 Weights = Mapping[Phase, PhaseWeights[Tensor]]
 
@@ -132,7 +135,8 @@ def expected_scales(scattered: Tensor, side: Side, settled: bool) -> Tensor:
     scales = torch.ones_like(scattered)
     for kind, rows in side.rows.pure.items():
         prior = torch.full_like(scattered, EXPECTED_SCALES[kind]).square() * EXPECTED_SCALE_ROWS
-        seen = ((side.mask > 0) & rows).sum(dim=1, keepdim=True) * float(settled)
+        spare = ((side.mask > 0) & rows).sum(dim=1, keepdim=True) - ROWS_THAT_SHOW_NO_SCATTER
+        seen = spare.clamp_min(0) * float(settled)
         pooled = (prior + seen * scattered.square()) / (EXPECTED_SCALE_ROWS + seen)
         scales = torch.where(rows, pooled.sqrt(), scales)
     return scales

@@ -158,8 +158,9 @@ class ModelPredictor:
         meter = record.head.meter
         length_s = worked_s + meter.pad_s if window_s is None else window_s
         window = Window(length_s, meter.period_s)
+        bare_s = cost.bare_s * (worked_s / cost.latency_s if cost.latency_s > 0 else 1.0)
         weights = self.model.weights[phase].head
-        return formula.head.window_energy_j(ALGEBRA, worked_s, cost.bare_s, window, weights)
+        return formula.head.window_energy_j(ALGEBRA, worked_s, bare_s, window, weights)
 
     def _workload(self, input_tokens: float, output_tokens: float) -> Workload[float]:
         """Return what a request asks of the model."""
