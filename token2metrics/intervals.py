@@ -146,7 +146,8 @@ def bounds_of_sum(
     """Bound the sum of two quantities whose errors are independent.
 
     Distances to the bounds add as squares, which keeps order, sign and monotony: the bounds of
-    the sum rise with each part and with each of its bounds.
+    the sum rise with each part and with each of its bounds. The sum of the lower bounds, which it
+    cannot fall below, guards it against rounding.
 
     Args:
         algebra: Where the quantities live.
@@ -157,7 +158,7 @@ def bounds_of_sum(
     down = _together(algebra, one - first.lower, other - second.lower)
     up = _together(algebra, first.upper - one, second.upper - other)
     whole = one + other
-    return Bounds(algebra.maximum(whole - down, 0.0), whole + up)
+    return Bounds(algebra.maximum(whole - down, first.lower + second.lower), whole + up)
 
 
 def _together(algebra: Algebra[T], one: T, other: T) -> T:
