@@ -198,6 +198,12 @@ def test_a_sum_is_no_wider_than_its_parts(
     assert whole - slack <= found.upper <= each[0].upper + each[1].upper + slack
 
 
+def test_a_tiny_part_is_not_rounded_away() -> None:
+    """Beside a long decode whose lower bound is zero, a short prefill keeps its own."""
+    tiny, long = Bounds(1e-24, 3e-24), Bounds(0.0, 5e4)
+    assert bounds_of_sum(FLOATS, (2e-24, 2e4), (tiny, long)).lower >= 1e-24
+
+
 @pytest.mark.parametrize("confidence", [0.0, 0.49, 0.991, 1.0, -1.0, math.nan, math.inf, True])
 def test_impossible_confidences_are_refused(confidence: float) -> None:
     """Nothing is offered outside 0.5 to 0.99."""
