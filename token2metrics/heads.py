@@ -78,8 +78,9 @@ class PowerHead:
     def _load_w(self, algebra: Algebra[T], latency_s: T, bare_s: T, weights: Mapping[str, T]) -> T:
         """Return the steady power above idle."""
         full: T = weights[LOAD_SHARE] * (self.power_limit_w - self.idle_power_w)
-        added = (latency_s - bare_s) / algebra.maximum(latency_s, SMALLEST_DURATION_S)
-        load: T = full - full * weights["context_saving"] * algebra.maximum(added, 0.0)
+        saving = weights["context_saving"]
+        bare_share = bare_s / algebra.maximum(latency_s, SMALLEST_DURATION_S)
+        load: T = full * (1.0 - saving + saving * bare_share)
         return load
 
     def mean_power_w(
