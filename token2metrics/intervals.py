@@ -24,6 +24,9 @@ LOWEST_CONFIDENCE = 0.5
 HIGHEST_CONFIDENCE = 0.99
 DEFAULT_CONFIDENCE = 0.9
 
+SMALLEST = 1e-300
+"""Stands for zero in a denominator."""
+
 MAX_HALF_WIDTH = 50.0
 """Wider intervals of the logarithm say nothing, and overflow."""
 
@@ -146,8 +149,9 @@ def bounds_of_sum(
     """Bound the sum of two quantities whose errors are independent.
 
     Distances to the bounds add as squares, which keeps order, sign and monotony: the bounds of
-    the sum rise with each part and with each of its bounds. The sum of the lower bounds, which it
-    cannot fall below, guards it against rounding.
+    the sum rise with each part and with each of its bounds. At distances ``a`` and ``b`` the lower
+    bound is ``a + b - hypot(a, b) = 2 a b / (a + b + hypot(a, b))`` above the sum of the lower
+    bounds; the second form has no cancellation.
 
     Args:
         algebra: Where the quantities live.
@@ -155,10 +159,13 @@ def bounds_of_sum(
         bounded: Their bounds.
     """
     (one, other), (first, second) = parts, bounded
-    down = _together(algebra, one - first.lower, other - second.lower)
+    down, other_down = one - first.lower, other - second.lower
+    apart = algebra.maximum(down + other_down + _together(algebra, down, other_down), SMALLEST)
     up = _together(algebra, first.upper - one, second.upper - other)
-    whole = one + other
-    return Bounds(algebra.maximum(whole - down, first.lower + second.lower), whole + up)
+    return Bounds(
+        lower=first.lower + second.lower + down * (other_down / apart) * 2.0,
+        upper=one + other + up,
+    )
 
 
 def _together(algebra: Algebra[T], one: T, other: T) -> T:
