@@ -10,7 +10,7 @@ from token2metrics.algebra import Algebra, T
 from token2metrics.curves import Parameter
 
 SMALLEST_DURATION_RATIO = 1e-12
-SMALLEST_DURATION_S = 1e-12
+SMALLEST_DURATION_S = 1e-300
 LOAD_SHARE = "load_share"
 MIN_RAMP_S = 0.05
 MAX_RAMP_S = 20.0
@@ -79,7 +79,7 @@ class PowerHead:
         """Return the steady power above idle."""
         full: T = weights[LOAD_SHARE] * (self.power_limit_w - self.idle_power_w)
         saving = weights["context_saving"]
-        bare_share = bare_s / algebra.maximum(latency_s, SMALLEST_DURATION_S)
+        bare_share = (bare_s + SMALLEST_DURATION_S) / (latency_s + SMALLEST_DURATION_S)
         load: T = full * (1.0 - saving + saving * bare_share)
         return load
 
