@@ -10,16 +10,14 @@ import numpy as np
 import polars as pl
 from scipy.optimize import nnls
 
+from token2metrics.bench import ours
 from token2metrics.bench.contender import Array, Contender, Forecast, Known
-from token2metrics.bench.ours import Fitted
 from token2metrics.bench.roster import ROSTER, build
-from token2metrics.modeling.train import Trainer
-from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 
 @dataclass(frozen=True, slots=True)
-class OurForecast(Fitted):
+class OurForecast(ours.Fitted):
     """A model as this project trains it: with meters and intervals, which no rival has."""
 
     def window_energy_j(
@@ -66,16 +64,16 @@ class OurForecast(Fitted):
         return bounds
 
 
-class Ours(Contender):
-    """This project at its defaults."""
-
-    name: ClassVar[str] = "ours"
-    source: ClassVar[str] = "this project"
+class Ours(ours.Ours):
+    """This project at its defaults, as its own comparison trains it."""
 
     def fit(self, known: Known) -> OurForecast:
-        """Train the model as the command does."""
-        trainer = Trainer(known.data, known.catalog, lambda step: None)
-        return OurForecast(ModelPredictor(trainer.train(known.experiment).model))
+        """Train on the known rows.
+
+        Raises:
+            NotApplicableError: If nothing measured supports a prediction.
+        """
+        return OurForecast(super().fit(known).predictor)
 
 
 @dataclass(frozen=True, slots=True)

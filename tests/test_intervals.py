@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -35,6 +36,7 @@ from token2metrics.intervals import (
     Range,
     bounds,
     bounds_of_sum,
+    reach,
 )
 from token2metrics.modeling.margins import (
     CONFIDENCES,
@@ -69,6 +71,15 @@ def in_range(model: FittedModel, seed: int) -> FittedModel:
 
     phases = {phase: changed(phase, record) for phase, record in model.record.phases.items()}
     return replace(model, record=msgspec.structs.replace(model.record, phases=phases))
+
+
+def around(
+    price: Callable[[float], float], tokens: float, measured: tuple[Range, None]
+) -> Bounds[float]:
+    """Bound a price that knows the prompt alone, by a half-width of 0.1."""
+    asked = reach(FLOATS, (tokens, 1.0), measured)
+    ends = Bounds(price(asked.shorter[0]), price(asked.longer[0]))
+    return bounds(FLOATS, ends, asked.factors, 0.1)
 
 
 def parts_of(prediction: Prediction) -> tuple[Prediction | PhasePrediction, ...]:
@@ -156,7 +167,7 @@ def test_intervals_spread_outside_the_range(
     measured = (Range(fewest, fewest * span), None)
 
     def ratio(tokens: float) -> float:
-        found = bounds(FLOATS, lambda prompt, steps: prompt, (tokens, 1.0), measured, 0.1)
+        found = around(lambda prompt: prompt, tokens, measured)
         return found.upper / found.lower
 
     inside = math.exp(0.2)
@@ -173,7 +184,7 @@ def test_a_flat_curve_is_not_trusted_far_away(most: float, farther: float) -> No
     measured = (Range(1.0, most), None)
 
     def upper(tokens: float) -> float:
-        return bounds(FLOATS, lambda prompt, steps: 1.0, (tokens, 1.0), measured, 0.1).upper
+        return around(lambda prompt: 1.0, tokens, measured).upper
 
     assert upper(most) == pytest.approx(math.exp(0.1))
     assert upper(most * farther) == pytest.approx(math.exp(0.1) * farther**OUTSIDE_EXPONENT)

@@ -9,7 +9,6 @@ the range under the curve at some longer one.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Generic
@@ -88,7 +87,22 @@ class Bounds(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach(Generic[T]):
+class Reach(Generic[T]):
+    """Where the bounds of a request look, and the factors that spread them.
+
+    Attributes:
+        shorter: Prompt length and decode steps that the lower bound takes.
+        longer: Those that the upper bound takes.
+        factors: What the quantities there are multiplied by; 1 within the measured range.
+    """
+
+    shorter: tuple[T, T]
+    longer: tuple[T, T]
+    factors: Bounds[T]
+
+
+@dataclass(frozen=True, slots=True)
+class _CountReach(Generic[T]):
     """A count as either bound takes it, and the factors it spreads them by."""
 
     shorter: T
@@ -96,51 +110,63 @@ class _Reach(Generic[T]):
     factors: Bounds[T]
 
 
-def bounds(
-    algebra: Algebra[T],
-    price: Callable[[T, T], T],
-    counts: tuple[T, T],
-    measured: tuple[Range | None, Range | None],
-    half_width: float,
-) -> Bounds[T]:
-    """Bound a quantity that never falls as either count rises.
+def reach(
+    algebra: Algebra[T], counts: tuple[T, T], measured: tuple[Range | None, Range | None]
+) -> Reach[T]:
+    """Say where the bounds of a request look.
 
     Args:
         algebra: Where the quantities live.
-        price: The quantity at a prompt length and a number of decode steps.
-        counts: The request's.
+        counts: The request's prompt length and decode steps.
         measured: Range of each count; None where it has no say or nothing was measured.
-        half_width: Of the interval of the logarithm within the range.
-
-    Returns:
-        ``0 <= lower <= price <= upper``, both never falling as counts rise.
     """
     prompt, steps = (
         _reach(algebra, count, span) for count, span in zip(counts, measured, strict=True)
     )
-    widening = algebra.exp(algebra.number(half_width))
-    shrink = prompt.factors.lower * steps.factors.lower
-    spread = prompt.factors.upper * steps.factors.upper
-    return Bounds(
-        lower=price(prompt.shorter, steps.shorter) * shrink / widening,
-        upper=price(prompt.longer, steps.longer) * spread * widening,
+    return Reach(
+        shorter=(prompt.shorter, steps.shorter),
+        longer=(prompt.longer, steps.longer),
+        factors=Bounds(
+            lower=prompt.factors.lower * steps.factors.lower,
+            upper=prompt.factors.upper * steps.factors.upper,
+        ),
     )
 
 
-def _reach(algebra: Algebra[T], count: T, span: Range | None) -> _Reach[T]:
+def bounds(
+    algebra: Algebra[T], ends: Bounds[T], factors: Bounds[T], half_width: float
+) -> Bounds[T]:
+    """Bound a quantity that never falls as counts rise.
+
+    Args:
+        algebra: Where the quantities live.
+        ends: The quantity at the shorter and at the longer counts of a reach.
+        factors: Of the same reach.
+        half_width: Of the interval of the logarithm within the range.
+
+    Returns:
+        Around the quantity at the request, at least 0, and never falling as counts rise.
+    """
+    widening = algebra.exp(algebra.number(half_width))
+    return Bounds(
+        lower=ends.lower * factors.lower / widening, upper=ends.upper * factors.upper * widening
+    )
+
+
+def _reach(algebra: Algebra[T], count: T, span: Range | None) -> _CountReach[T]:
     """Return how far outside a range a count lies, and where its bounds look."""
     one = algebra.number(1.0)
     if span is None:
-        return _Reach(count, count, Bounds(one, one))
+        return _CountReach(count, count, Bounds(one, one))
     beyond = algebra.power(algebra.maximum(count / max(span.most, 1.0), 1.0), OUTSIDE_EXPONENT)
     shorter = count / beyond
     if span.fewest <= 1.0:
-        return _Reach(shorter, count, Bounds(one, beyond))
+        return _CountReach(shorter, count, Bounds(one, beyond))
     share = count / span.fewest
     below = share + 1.0 - algebra.maximum(share, 1.0)
     stretched = algebra.power(below, 1.0 - OUTSIDE_EXPONENT) * span.fewest
     longer = stretched + algebra.maximum(count - span.fewest, 0.0)
-    return _Reach(shorter, longer, Bounds(algebra.power(below, OUTSIDE_EXPONENT), beyond))
+    return _CountReach(shorter, longer, Bounds(algebra.power(below, OUTSIDE_EXPONENT), beyond))
 
 
 def bounds_of_sum(

@@ -1,5 +1,7 @@
 """The closed sets of names that configurations, frames and artifacts share."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 
@@ -9,6 +11,11 @@ class Phase(StrEnum):
     PREFILL = "prefill"
     DECODE = "decode"
     REQUEST = "request"
+
+    @property
+    def parts(self) -> tuple[Phase, ...]:
+        """The phases with a curve that a latency of this kind consists of."""
+        return FITTED_PHASES if self is Phase.REQUEST else (self,)
 
 
 MAX_TOKENS = 10_000_000

@@ -12,7 +12,7 @@ from token2metrics.cost import PhaseCost
 from token2metrics.errors import DataError
 from token2metrics.modeling.train import Trainer
 from token2metrics.prediction.predictor import ModelPredictor
-from token2metrics.vocabulary import FITTED_PHASES, Phase
+from token2metrics.vocabulary import Phase
 
 WINDOW = "energy is what the meter of the known rows reads, over windows as long as theirs"
 
@@ -45,7 +45,7 @@ class Fitted(Forecast):
         self, phase: Phase, input_tokens: Array, output_tokens: Array
     ) -> Array | None:
         """Return what the meter of the known rows would read over its usual window."""
-        *earlier, last = _parts(phase)
+        *earlier, last = phase.parts
         requests = zip(input_tokens.tolist(), output_tokens.tolist(), strict=True)
         read = [self.predictor.window_energy_j(last, int(i), int(o)) for i, o in requests]
         if any(one is None for one in read):
@@ -68,7 +68,7 @@ class Fitted(Forecast):
         """Add a value up over the phases of a row kind; None where a phase has none."""
         requests = list(zip(input_tokens.tolist(), output_tokens.tolist(), strict=True))
         total = np.zeros(len(requests))
-        for part in _parts(phase):
+        for part in phase.parts:
             costs = [self.predictor.phase_cost(part, int(i), int(o)) for i, o in requests]
             values = [None if cost is None else value(cost) for cost in costs]
             if any(one is None for one in values):
@@ -83,7 +83,7 @@ class Ours(Contender):
     name = "ours"
     source = "Token2Metrics, as configured"
 
-    def fit(self, known: Known) -> Forecast:
+    def fit(self, known: Known) -> Fitted:
         """Train on the known rows.
 
         Raises:
@@ -99,8 +99,3 @@ class Ours(Contender):
 
 def _silent(step: str) -> None:
     """Leave the steps of a single fit unreported."""
-
-
-def _parts(phase: Phase) -> tuple[Phase, ...]:
-    """Return the phases that a row of some kind includes."""
-    return FITTED_PHASES if phase is Phase.REQUEST else (phase,)

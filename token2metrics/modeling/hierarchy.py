@@ -11,7 +11,7 @@ from token2metrics.errors import ConfigurationError
 from token2metrics.modeling.beliefs import Belief, Beliefs, handed_down, nominal_beliefs
 from token2metrics.modeling.candidates import Candidate, Sources, build_formulas
 from token2metrics.modeling.fit import fit, precision_of
-from token2metrics.modeling.parameters import Slot
+from token2metrics.modeling.parameters import Slot, places_of
 from token2metrics.modeling.problem import Problem
 from token2metrics.modeling.rows import FitRows
 from token2metrics.vocabulary import CalibrationMethod, Phase, RegressionType, SourceKind
@@ -87,8 +87,5 @@ def _marginal(
     covariance: np.ndarray,
 ) -> Belief:
     """Take one phase's weights out of a joint fit."""
-    places = [
-        next(i for i, s in enumerate(slots) if s.phase is phase and s.parameter.name == name)
-        for name in above.names
-    ]
+    places = places_of(slots, phase, above.names)
     return Belief(above.names, logarithms[places], covariance[np.ix_(places, places)])

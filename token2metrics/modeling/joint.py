@@ -15,7 +15,7 @@ from token2metrics.modeling.objective import (
     log_errors,
     robust_scales,
 )
-from token2metrics.modeling.parameters import LawfulMap, Part, Slot, weights_of
+from token2metrics.modeling.parameters import LawfulMap, Part, Slot, places_of, weights_of
 from token2metrics.modeling.problem import Fit, Problem
 from token2metrics.modeling.torch_algebra import Lift, TorchAlgebra
 from token2metrics.vocabulary import CalibrationMethod, Phase
@@ -98,10 +98,7 @@ def _priors(problem: Problem, slots: list[Slot], lawful: LawfulMap) -> tuple[Ten
     means = lawful.to_free(initial)
     roots = np.diag([1.0 / (slot.parameter.spread or np.inf) for slot in slots])
     for phase, belief in problem.beliefs.items():
-        places = [
-            next(i for i, s in enumerate(slots) if s.phase is phase and s.parameter.name == name)
-            for name in belief.names
-        ]
+        places = places_of(slots, phase, belief.names)
         roots[np.ix_(places, places)] = belief.root_precision().T
         means[:, places] = torch.as_tensor(belief.means, device=means.device)
     return means, torch.as_tensor(roots, device=means.device)

@@ -89,6 +89,13 @@ def slots_of(formulas: Mapping[Phase, PhaseFormula]) -> list[Slot]:
     return slots
 
 
+def places_of(slots: Sequence[Slot], phase: Phase, names: Iterable[str]) -> list[int]:
+    """Return the columns of named weights of a phase, in the order of the names."""
+    own = [(at, slot.parameter.name) for at, slot in enumerate(slots) if slot.phase is phase]
+    first = {name: at for at, name in reversed(own)}
+    return [first[name] for name in names]
+
+
 def weights_of(
     slots: list[Slot], values: Tensor, steps: Mapping[Phase, StepTable[Tensor]]
 ) -> dict[Phase, PhaseWeights[Tensor]]:

@@ -17,7 +17,7 @@ from token2metrics.modeling.campaigns import campaign_slots
 from token2metrics.modeling.energy import initial_load_share
 from token2metrics.modeling.exact import Array, design, solve
 from token2metrics.modeling.objective import phase_latencies_s, total
-from token2metrics.modeling.parameters import Part, slots_of
+from token2metrics.modeling.parameters import Part, places_of, slots_of
 from token2metrics.modeling.problem import Fit, Problem
 from token2metrics.vocabulary import CalibrationMethod, Phase
 
@@ -168,11 +168,7 @@ def _with_affine_start(problem: Problem, start: Fit) -> Fit:
     for phase in problem.formulas:
         gain, offset = [], []
         rows = edge.pure[phase].numpy()
-        index = next(
-            i
-            for i, slot in enumerate(start.slots)
-            if slot.phase is phase and slot.parameter.name == "gain"
-        )
+        (index,) = places_of(start.slots, phase, ("gain",))
         for number, mask in enumerate(problem.masks.numpy() > 0):
             seen = rows & mask
             fallback = float(start.values[number, index])

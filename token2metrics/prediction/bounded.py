@@ -9,7 +9,7 @@ from typing import Generic
 from token2metrics.algebra import Algebra, T
 from token2metrics.artifact.manifest import HardwareRecord, Hull, MarginRecord, PhaseRecord
 from token2metrics.cost import PhaseCost
-from token2metrics.intervals import Bounds, Margin, Range, bounds
+from token2metrics.intervals import Bounds, Margin, Range, bounds, reach
 from token2metrics.workload import Workload
 
 Price = Callable[[T, T], PhaseCost[T]]
@@ -49,6 +49,7 @@ def phase_bounds(
     algebra: Algebra[T],
     record: PhaseRecord,
     hardware: HardwareRecord,
+    cost: PhaseCost[T],
     price: Price[T],
     workload: Workload[T],
     confidence: float,
@@ -59,29 +60,22 @@ def phase_bounds(
         algebra: Where the quantities live.
         record: The phase's margins and measured range.
         hardware: The device's power range.
-        price: What the phase costs.
+        cost: What the phase costs.
+        price: What it costs at other lengths.
         workload: The request.
         confidence: Of each interval.
     """
-    counts = workload.input_tokens, workload.steps
-    span = measured_range(record.hull)
-
-    def latency_s(prompt: T, steps: T) -> T:
-        return price(prompt, steps).latency_s
-
-    def energy_j(prompt: T, steps: T) -> T:
-        energy = price(prompt, steps).energy_j
-        assert energy is not None
-        return energy
-
+    asked = reach(algebra, (workload.input_tokens, workload.steps), measured_range(record.hull))
+    shorter, longer = price(*asked.shorter), price(*asked.longer)
     width = margin_of(record.margin).at(confidence)
-    latency = bounds(algebra, latency_s, counts, span, width)
-    power_w = price(*counts).power_w
-    if record.head is None or power_w is None:
+    ends = Bounds(shorter.latency_s, longer.latency_s)
+    latency = bounds(algebra, ends, asked.factors, width)
+    least_j, most_j = shorter.energy_j, longer.energy_j
+    if record.head is None or cost.power_w is None or least_j is None or most_j is None:
         return PhaseBounds(latency, None, None)
     width = margin_of(record.head.margin).at(confidence)
-    energy = bounds(algebra, energy_j, counts, span, width)
-    return PhaseBounds(latency, energy, _power_bounds(algebra, power_w, hardware, width))
+    energy = bounds(algebra, Bounds(least_j, most_j), asked.factors, width)
+    return PhaseBounds(latency, energy, _power_bounds(algebra, cost.power_w, hardware, width))
 
 
 def _power_bounds(

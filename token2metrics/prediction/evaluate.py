@@ -25,7 +25,7 @@ from token2metrics.prediction.expressions import (
 )
 from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
 from token2metrics.processors.pipeline import PreparedData, prepare_measurements
-from token2metrics.vocabulary import FITTED_PHASES, Phase
+from token2metrics.vocabulary import Phase
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ def metered_energy_j(
     Returns:
         Joules; None where a phase of the row has no power head.
     """
-    *earlier, last = _included(kind)
+    *earlier, last = kind.parts
     energies = [costs[phase].energy_j for phase in earlier]
     known = [energy for energy in energies if energy is not None]
     head = model.formulas[last].head
@@ -169,14 +169,9 @@ def metered_energy_j(
     return pl.sum_horizontal(*known, energy_j)
 
 
-def _included(kind: Phase) -> tuple[Phase, ...]:
-    """Return the phases that a row of some kind includes."""
-    return FITTED_PHASES if kind is Phase.REQUEST else (kind,)
-
-
 def _latency_s(costs: Mapping[Phase, PhaseCost[pl.Expr]], kind: Phase) -> pl.Expr:
     """Return the predicted latency of a row of some kind."""
-    return pl.sum_horizontal(*(costs[phase].latency_s for phase in _included(kind)))
+    return pl.sum_horizontal(*(costs[phase].latency_s for phase in kind.parts))
 
 
 def _points(model: FittedModel, rows: pl.DataFrame, not_compared: dict[str, int]) -> pl.DataFrame:
@@ -186,7 +181,7 @@ def _points(model: FittedModel, rows: pl.DataFrame, not_compared: dict[str, int]
     parts = [pl.DataFrame(schema=POINT_SCHEMA)]
     for kind in Phase:
         measured = mine.filter(pl.col("phase") == str(kind))
-        if any(phase not in model.formulas for phase in _included(kind)):
+        if any(phase not in model.formulas for phase in kind.parts):
             reason = f"{record.name} has no fitted {kind}"
             not_compared[reason] = not_compared.get(reason, 0) + measured.height
         elif measured.height:

@@ -185,13 +185,14 @@ def expressions(
         pl.when(latency_s > 0).then(energy_j / latency_s),
         pl.any_horizontal(*outside, pl.lit(value=False)),
     )
-    limits = _limits(model, latency, energy, (input_tokens, output_tokens), confidence)
+    limits = _limits(model, costs, latency, energy, (input_tokens, output_tokens), confidence)
     named = dict(zip(POINT_COLUMNS, columns, strict=True)) | limits
     return {name: named[name].alias(name) for name in PREDICTED_COLUMNS}
 
 
 def _limits(
     model: FittedModel,
+    costs: Mapping[Phase, PhaseCost[pl.Expr]],
     latency: Mapping[Phase, pl.Expr],
     energy: Mapping[Phase, pl.Expr],
     tokens: tuple[pl.Expr, pl.Expr],
@@ -200,7 +201,8 @@ def _limits(
     """Return the bounds of latency and energy, of each phase and of the request, by column."""
     prompt, answer = (count.cast(pl.Float64) for count in tokens)
     bounded = {
-        phase: _phase_bounds(model, phase, prompt, answer, confidence) for phase in model.formulas
+        phase: _phase_bounds(model, phase, cost, _workload(model, prompt, answer), confidence)
+        for phase, cost in costs.items()
     }
     latencies = [
         _known(latency[phase], bounded[phase].latency_s if phase in bounded else None)
@@ -218,18 +220,23 @@ def _limits(
 
 
 def _phase_bounds(
-    model: FittedModel, phase: Phase, prompt: pl.Expr, answer: pl.Expr, confidence: float
+    model: FittedModel,
+    phase: Phase,
+    cost: PhaseCost[pl.Expr],
+    workload: Workload[pl.Expr],
+    confidence: float,
 ) -> PhaseBounds[pl.Expr]:
     """Bound a fitted phase."""
     formula, weights = model.formulas[phase], phase_weights(model.weights[phase])
 
     def price(input_tokens: pl.Expr, steps: pl.Expr) -> PhaseCost[pl.Expr]:
-        workload = _workload(model, input_tokens, steps + 1.0)
-        return phase_cost(ALGEBRA, formula, workload, weights)
+        asked = _workload(model, input_tokens, steps + 1.0)
+        return phase_cost(ALGEBRA, formula, asked, weights)
 
     record = model.record
-    workload = _workload(model, prompt, answer)
-    return phase_bounds(ALGEBRA, record.phases[phase], record.hardware, price, workload, confidence)
+    return phase_bounds(
+        ALGEBRA, record.phases[phase], record.hardware, cost, price, workload, confidence
+    )
 
 
 def _known(value: pl.Expr, bounded: Bounds[pl.Expr] | None) -> Bounds[pl.Expr]:

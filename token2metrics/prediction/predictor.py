@@ -101,6 +101,7 @@ class ModelPredictor:
             ALGEBRA,
             record,
             self.model.record.hardware,
+            cost,
             self._price_of(phase),
             self._workload(request.input_tokens, request.output_tokens),
             request.confidence,
