@@ -11,11 +11,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "token2metrics"
-HEAVY = {"torch", "polars", "numpy", "scipy", "dataframely", "matplotlib", "tokenizers"}
+HEAVY = {
+    "torch",
+    "polars",
+    "numpy",
+    "scipy",
+    "dataframely",
+    "matplotlib",
+    "tokenizers",
+    "transformers",
+    "httpx2",
+}
 
 ORDER = (
     "errors",
     "vocabulary",
+    "records",
     "extras",
     "files",
     "algebra",
@@ -35,10 +46,14 @@ ORDER = (
     "artifact",
     "data",
     "processors",
+    "power",
+    "ingest",
+    "doctor",
     "modeling",
     "prediction",
     "training",
     "bench",
+    "measure",
     "report",
     "cli",
 )

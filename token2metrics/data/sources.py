@@ -1,4 +1,4 @@
-"""Scan CSV, Parquet and XLSX files into lazy text tables that remember file and row."""
+"""Scan CSV, JSON-lines, Parquet and XLSX files into lazy text tables that remember file and row."""
 
 import codecs
 import csv
@@ -35,7 +35,7 @@ def scan(path: Path) -> tuple[pl.LazyFrame, ...]:
     """Scan the tables of one file, every cell as text.
 
     Args:
-        path: A ``.csv``, ``.parquet`` or ``.xlsx`` file.
+        path: A ``.csv``, ``.jsonl``, ``.ndjson``, ``.parquet`` or ``.xlsx`` file.
 
     Returns:
         One lazy table, or one per filled sheet of a workbook. ``file`` holds the path as given
@@ -184,14 +184,37 @@ def _unreserved(names: Sequence[str]) -> list[str]:
     return [f"{name}_of_file" if name in RESERVED else name for name in names]
 
 
+def _scan_json_lines(path: Path) -> tuple[pl.LazyFrame, ...]:
+    """Scan one JSON object per line; nested values are left out."""
+    first = pl.read_ndjson(path, infer_schema_length=None)
+    if first.is_empty():
+        raise _no_rows(path)
+    return (_plain_text(first, path),)
+
+
 def _scan_parquet(path: Path) -> tuple[pl.LazyFrame, ...]:
     """Scan a Parquet file after a look at its first row; nested and binary columns are left out."""
     first = pl.read_parquet(path, n_rows=1)
     if first.is_empty():
         raise _no_rows(path)
-    plain = first.drop(cs.nested(), cs.binary(), cs.by_name(*RESERVED, require_all=False)).columns
-    table = pl.scan_parquet(path).select(pl.col(plain).cast(pl.String), _file(path))
-    return (table.with_row_index(ROW, FIRST_ROW),)
+    return (_plain_text(first, path, pl.scan_parquet(path)),)
+
+
+def _plain_text(
+    looked_at: pl.DataFrame, path: Path, table: pl.LazyFrame | None = None
+) -> pl.LazyFrame:
+    """Take the plain columns of a table as text, with file and row.
+
+    Args:
+        looked_at: Some rows, which tell the types.
+        path: The file.
+        table: Every row; None where ``looked_at`` has them all.
+    """
+    unwanted = cs.nested() | cs.binary() | cs.by_name(*RESERVED, require_all=False)
+    plain = looked_at.drop(unwanted).columns
+    everything = looked_at.lazy() if table is None else table
+    text = everything.select(pl.col(plain).cast(pl.String), _file(path))
+    return text.with_row_index(ROW, FIRST_ROW)
 
 
 def _scan_xlsx(path: Path) -> tuple[pl.LazyFrame, ...]:
@@ -228,5 +251,11 @@ def _no_rows(path: Path) -> DataError:
     )
 
 
-READERS = {".csv": _scan_csv, ".parquet": _scan_parquet, ".xlsx": _scan_xlsx}
+READERS = {
+    ".csv": _scan_csv,
+    ".jsonl": _scan_json_lines,
+    ".ndjson": _scan_json_lines,
+    ".parquet": _scan_parquet,
+    ".xlsx": _scan_xlsx,
+}
 """The reader of each file name ending."""

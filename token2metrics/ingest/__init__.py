@@ -1,0 +1,1 @@
+"""Ingest: what other tools measured, as records."""

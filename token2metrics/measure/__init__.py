@@ -1,0 +1,1 @@
+"""Measure: requests to a running engine, timed and metered, as records."""
