@@ -18,6 +18,9 @@ from token2metrics.workload import Workload, workload_of
 SLACK = 1e-12
 """Relative rounding of a formula evaluated in float64."""
 
+SUBNORMAL = 1e-300
+"""Below about 2e-308 floats lose digits: a power there costs an energy this much, absolutely."""
+
 NEGLIGIBLE_S = 1e-30
 """Torch keeps powers away from zero to have gradients there; far below any clock."""
 
@@ -32,7 +35,7 @@ def known(value: T | None) -> T:
 
 def never_falls(shorter: float, longer: float) -> bool:
     """Return whether the longer request costs at least as much, up to rounding."""
-    return longer >= shorter * (1.0 - SLACK)
+    return longer >= shorter * (1.0 - SLACK) - SUBNORMAL
 
 
 def close(one: float, other: float) -> bool:

@@ -128,8 +128,8 @@ def test_the_norm_lies_between_maximum_and_sum(
     assert norm >= max(terms) * (1.0 - SLACK) or max(terms) < NEGLIGIBLE_S
     if order == 0.0 and max(terms) >= NEGLIGIBLE_S:
         assert close(norm, sum(terms))
-    if order == MAX_WEIGHT:
-        assert norm <= max(terms) * (1.0 + SLACK)
+    if order > 0.0:
+        assert norm <= max(terms) * len(terms) ** (1.0 / (1.0 + order)) * (1.0 + SLACK)
 
 
 @pytest.mark.parametrize(
