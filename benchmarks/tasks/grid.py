@@ -32,7 +32,7 @@ from token2metrics.vocabulary import Phase
 
 FOLDS = 5
 FOLD_SEED = 0
-EFFORT = Effort(full=20, quick=2)
+EFFORT = Effort(full=20, quick=1)
 TESTED_FOLDS = Effort(full=FOLDS, quick=1)
 BY_FOLDS = "5-fold"
 LEFT_OUT = "left out, K = 0"
