@@ -18,8 +18,8 @@ from token2metrics.workload import Workload, workload_of
 SLACK = 1e-12
 """Relative rounding of a formula evaluated in float64."""
 
-SUBNORMAL = 1e-300
-"""Below about 2e-308 floats lose digits: a power there costs an energy this much, absolutely."""
+SUBNORMAL = 1e-290
+"""Below 2e-308 floats lose digits: powers there cost energies up to this much, absolutely."""
 
 NEGLIGIBLE_S = 1e-30
 """Torch keeps powers away from zero to have gradients there; far below any clock."""
