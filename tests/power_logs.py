@@ -1,0 +1,75 @@
+"""Small power logs in the format of each tool, for the tests.
+
+The tegrastats lines are shortened from published logs: TX1, Nano, AGX Xavier and Xavier NX from the
+tests of jetson_stats and of DataDog's agent, the Thor from NVIDIA's skills (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+TX1 = "RAM 1179/3983MB IRAM 0/252kB(lfb 252kB) GR3D_FREQ 0%@76 APE 25 AO@42.5C PMIC@100C "
+TX1 += "VDD_IN 2532/2698 VDD_CPU 76/178 VDD_GPU 19/19"
+NANO = "RAM 534/3964MB (lfb 98x4MB) SWAP 5/1982MB IRAM 0/252kB(lfb 252kB) APE 25 PLL@34C "
+NANO += "POM_5V_IN 1022/1022 POM_5V_GPU 0/0 POM_5V_CPU 204/204"
+AGX_XAVIER = "RAM 721/31927MB CPU [2%@1190,off] EMC_FREQ 0%@665 APE 150 MTS fg 0% bg 0% AO@37.5C "
+AGX_XAVIER += "GPU 0/0 CPU 311/311 SOC 932/932 CV 0/0 VDDRQ 621/621 SYS5V 1482/1482"
+XAVIER_NX = "RAM 4412/7772MB GR3D_FREQ 62%@306 APE 150 tj@-256C "
+XAVIER_NX += "VDD_IN 4067/4067 VDD_CPU_GPU_CV 738/738 VDD_SOC 1353/1353"
+ORIN_NANO = "06-18-2025 11:25:24 RAM 3452/7620MB GR3D_FREQ 0% cpu@50.031C "
+ORIN_NANO += "VDD_IN 4824mW/4824mW VDD_CPU_GPU_CV 518mW/518mW VDD_SOC 1475mW/1475mW"
+AGX_ORIN = "RAM 2448/62840MB VDD_GPU_SOC 4940mW VDD_CPU_CV 988mW VIN_SYS_5V0 4442mW"
+AGX_ORIN_JP7 = "07-25-2026 09:08:28 RAM 20642/62817MB GR3D_FREQ 12%@[1300,1300] NVENC0 off APE 174 "
+AGX_ORIN_JP7 += "VDD_GPU_SOC 5139mW/5139mW/5139mW VDD_CPU_CV 3268mW/3268mW/3268mW "
+AGX_ORIN_JP7 += "VIN_SYS_5V0 5500mW/5500mW/5500mW"
+THOR = "04-21-2026 15:50:52 RAM 105265/125772MB GR3D_FREQ @[314,314,314] VIC off APE 300 "
+THOR += "tj@38.875C VDD_GPU 1962mW/1962mW VDD_CPU_SOC_MSS 5887mW/5887mW "
+THOR += "VIN_SYS_5V0 5635mW/5635mW VIN 19780mW/19780mW"
+
+JTOP = """time,uptime,CPU1,RAM,GPU,Temp CPU,Temp tj,Power VDD_CPU_CV,Power VDD_GPU_SOC,\
+Power VIN_SYS_5V0,Power VDDQ_VDD2_1V8AO,Power TOT,jetson_clocks,nvp model
+2025-11-21 10:00:00.100000,"1 day, 2:03:04",5,0.1,0,41.5,44.25,988,4940,4442,500,10870,OFF,MAXN
+2025-11-21 10:00:01.100000,"1 day, 2:03:05",OFF,0.1,90,43.0,-256,1988,24940,5442,600,32970,OFF,MAXN
+2025-11-21 10:00:02.100000,"1 day, 2:03:06",7,0.1,95,45.0,46.5,1990,25010,5444,600,33044,OFF,MAXN
+"""
+NVIDIA_SMI = """timestamp, index, name, power.draw [W], temperature.gpu, memory.used [MiB]
+2026/06/18 00:00:00.000, 0, NVIDIA A10G, 120.00 W, 41, 1000 MiB
+2026/06/18 00:00:00.100, 0, NVIDIA A10G, [N/A], 41, 1000 MiB
+2026/06/18 00:00:00.200, 0, NVIDIA A10G, 131.50 W, 43, 1000 MiB
+"""
+NVIDIA_SMI_BARE = """timestamp, power.draw.instant [W], power.draw [W]
+2026/06/18 00:00:00.000, 120.00, 90.00
+2026/06/18 00:00:00.200, 131.50, [Not Supported]
+"""
+NVIDIA_SMI_PAIR = """timestamp, index, power.draw
+2026/06/18 00:00:00.000, 0, 120.00 W
+2026/06/18 00:00:00.000, 1, 60.00 W
+2026/06/18 00:00:00.500, 0, 130.00 W
+2026/06/18 00:00:00.500, 1, 61.00 W
+"""
+ZEUS = """start_time,window_name,elapsed_time,gpu0_energy
+1786581508.25,prefill,0.5,120.5
+1786581509.5,decode,10.25,2924.461
+"""
+INA3221 = """epoch_s,gpu_soc_mw,cpu_cv_mw,sys_5v0_mw,total_mw,vddq_mw
+1786581506.25,5164.6,1984.8,4607.4,11756.8,500.0
+1786581506.50,25164.6,2984.8,5507.2,33656.6,600.0
+1786581506.75,25165.6,2985.8,5508.2,33659.6,600.0
+"""
+PLUG = """time;voltage;power_w
+2026-06-18T10:00:00+02:00;230.1;41.5
+2026-06-18T10:00:01+02:00;229.9;63.25
+2026-06-18T10:00:02+02:00;230.0;64.0
+"""
+
+LOGS = {
+    "tegrastats": "".join(
+        AGX_ORIN_JP7.replace("09:08:28", f"09:08:{second}") + "\n" for second in (28, 28, 29, 29)
+    ),
+    "tegrastats of JetPack 4": f"{AGX_XAVIER}\n" * 4,
+    "jtop": JTOP,
+    "nvidia-smi": NVIDIA_SMI,
+    "nvidia-smi without units": NVIDIA_SMI_BARE,
+    "Zeus": ZEUS,
+    "INA3221": INA3221,
+    "smart plug": PLUG,
+}
+"""A log of each kind."""
