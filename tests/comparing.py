@@ -40,7 +40,7 @@ def never_falls(shorter: float, longer: float) -> bool:
 
 def close(one: float, other: float) -> bool:
     """Return whether two numbers are equal up to rounding."""
-    return math.isclose(one, other, rel_tol=SLACK)
+    return math.isclose(one, other, rel_tol=SLACK, abs_tol=SUBNORMAL)
 
 
 def predicted(model: FittedModel, request: tuple[int, int]) -> Prediction:
