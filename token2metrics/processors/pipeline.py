@@ -1,9 +1,9 @@
-"""From measurement files to prepared rows: the one place where frames are collected."""
+"""From measurement files to prepared rows; a screen aside, the one place that collects frames."""
 
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,21 @@ from token2metrics.data.formats import FormatContext
 from token2metrics.data.load import load
 from token2metrics.errors import DataError
 from token2metrics.processors.prepare import aggregate_repeats, is_kept, mark
-from token2metrics.processors.validate import CATEGORY, ENERGY_SET_ASIDE, REASON, validate
+from token2metrics.processors.validate import (
+    CATEGORY,
+    ENERGY_SET_ASIDE,
+    REASON,
+    Validated,
+    validate,
+)
 
 logger = logging.getLogger(__name__)
 
 TOP_REASONS = 3
 KEPT_ROWS = "kept_rows"
+
+Screening = Callable[[Validated], Validated]
+"""Looks at the accepted rows together, and rejects some of them with a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,10 @@ class PreparedData:
 
 
 def prepare_measurements(
-    paths: Sequence[Path], context: FormatContext, data: DataConfig
+    paths: Sequence[Path],
+    context: FormatContext,
+    data: DataConfig,
+    screen: Screening | None = None,
 ) -> PreparedData:
     """Load, check, select and aggregate measurements.
 
@@ -61,12 +73,13 @@ def prepare_measurements(
         paths: Measurement files of any known format.
         context: What the files may leave unsaid.
         data: Which measurements are used.
+        screen: Judges rows by each other; None trusts every row that is right by itself.
 
     Raises:
         DataError: If a file cannot be read or recognised, or no row is left.
     """
     try:
-        return prepare(load(paths, context), context.edge_device, data)
+        return prepare(load(paths, context), context.edge_device, data, screen)
     except (pl.exceptions.PolarsError, OSError) as error:
         names = ", ".join(map(str, paths))
         raise DataError(
@@ -74,24 +87,27 @@ def prepare_measurements(
         ) from error
 
 
-def prepare(table: pl.LazyFrame, edge_device: str, data: DataConfig) -> PreparedData:
+def prepare(
+    table: pl.LazyFrame, edge_device: str, data: DataConfig, screen: Screening | None = None
+) -> PreparedData:
     """Check, select and aggregate a loaded table.
 
     Args:
         table: Text columns as ``load`` returns them.
         edge_device: The device that the choices in ``data`` are about.
         data: Which measurements are used.
+        screen: Judges rows by each other; None trusts every row that is right by itself.
 
     Raises:
         DataError: If no row is left.
     """
-    validated = validate(table)
+    validated = validate(table) if screen is None else screen(validate(table))
     marked = mark(validated.accepted, data, edge_device)
     kept = marked.filter(is_kept())
     rows, rejected, summary = pl.collect_all(
         (
             aggregate_repeats(kept),
-            pl.concat((validated.rejected, _as_read(marked.filter(~is_kept())))),
+            pl.concat((validated.rejected, as_read(marked.filter(~is_kept())))),
             kept.group_by(FILE, ENERGY_SET_ASIDE).agg(pl.len().alias(KEPT_ROWS)),
         )
     )
@@ -149,8 +165,8 @@ def fingerprint(rows: pl.DataFrame) -> str:
     return hashlib.sha256(rows.write_csv().encode()).hexdigest()
 
 
-def _as_read(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Turn rows set aside into the columns of rejected rows."""
+def as_read(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Turn rows set aside, with their category and reason, into the columns of rejected rows."""
     present = rows.collect_schema().names()
     cells = (
         (pl.col(name) if name in present else pl.lit(None)).cast(pl.String).alias(name)

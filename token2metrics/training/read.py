@@ -11,9 +11,11 @@ from token2metrics.columns import FILE
 from token2metrics.config import DataConfig, ExperimentConfig
 from token2metrics.data.bundled import bundled_paths
 from token2metrics.data.formats import FormatContext, model_resolver
+from token2metrics.doctor.examine import Diagnosis
+from token2metrics.doctor.screen import Screen
 from token2metrics.processors.pipeline import PreparedData, prepare_measurements
 from token2metrics.training.choice import Choice
-from token2metrics.training.record import DataReading, FileReading
+from token2metrics.training.record import DataReading, DefectReading, FileReading
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +52,12 @@ def prepare_groups(choice: Choice) -> list[Prepared]:
     for (device, config), experiments in shared.items():
         context = FormatContext(device, _server(experiments, choice.catalog), resolve)
         paths = config.paths or bundled_paths()
-        data = prepare_measurements(paths, context, config)
+        screen = Screen(paths)
+        data = prepare_measurements(paths, context, config, screen)
         _warn_of_strangers(data, choice.catalog)
         files = _files(paths, data)
-        prepared.append(Prepared(tuple(experiments), data, _reading(device, files, data)))
+        reading = _reading(device, files, data, screen.diagnoses)
+        prepared.append(Prepared(tuple(experiments), data, reading))
     return prepared
 
 
@@ -95,7 +99,12 @@ def _files(paths: Sequence[Path], data: PreparedData) -> tuple[FileReading, ...]
     )
 
 
-def _reading(device: str, files: tuple[FileReading, ...], data: PreparedData) -> DataReading:
+def _reading(
+    device: str,
+    files: tuple[FileReading, ...],
+    data: PreparedData,
+    diagnoses: Iterable[Diagnosis],
+) -> DataReading:
     """Describe what was read."""
     return DataReading(
         device=device,
@@ -104,6 +113,15 @@ def _reading(device: str, files: tuple[FileReading, ...], data: PreparedData) ->
         settings=data.rows.height,
         rejected_counts=data.rejected_counts,
         energy_set_aside=data.energy_set_aside,
+        defects=tuple(
+            DefectReading(
+                name=one.rule.name,
+                severity=one.rule.severity,
+                action=one.rule.action,
+                rows=one.findings.height,
+            )
+            for one in diagnoses
+        ),
         fingerprint=data.fingerprint,
         sources=data.sources,
     )

@@ -28,6 +28,22 @@ class FileReading(Entry, frozen=True):
     not_used: int
 
 
+class DefectReading(Entry, frozen=True):
+    """A defect that the data doctor found.
+
+    Attributes:
+        name: What it is filed under.
+        severity: How much it matters.
+        action: What became of the rows.
+        rows: How many rows have it.
+    """
+
+    name: str
+    severity: str
+    action: str
+    rows: int
+
+
 class DataReading(Entry, frozen=True):
     """What one preparation of the measurements found.
 
@@ -38,6 +54,7 @@ class DataReading(Entry, frozen=True):
         settings: Prepared rows, one per token setting.
         rejected_counts: Rows not used, by category.
         energy_set_aside: Rows whose energy is not used, by reason; their latency is.
+        defects: What the data doctor found in rows that are right by themselves.
         fingerprint: SHA-256 of the prepared rows.
         sources: Where the measurements come from.
     """
@@ -48,6 +65,7 @@ class DataReading(Entry, frozen=True):
     settings: int
     rejected_counts: dict[str, int]
     energy_set_aside: dict[str, int]
+    defects: tuple[DefectReading, ...]
     fingerprint: str
     sources: tuple[str, ...]
 
