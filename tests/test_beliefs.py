@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from tests.synthetic import (
     measured,
     on_server,
     prepared,
+    row,
     train,
     worst_error,
 )
@@ -75,6 +77,9 @@ CARRIED = 0.03
 
 SIBLING_SHAPES = {"sibling-a": MIDDLE, "sibling-b": LARGE}
 ONE_MEASURED: Request = (700, 200)
+SLOW_GRID: tuple[Request, ...] = ((16, 16), (32, 4), (64, 16), (128, 4), (256, 16))
+SLOW_START_TOKENS = 8
+FOUND = 0.1
 FIFTEEN = GRID[::2][:15]
 
 rates = st.none() | st.floats(6.0, 16.0).map(lambda power: 10.0**power)
@@ -368,3 +373,22 @@ def test_the_believed_order_is_the_configured_one() -> None:
     )
     model = train(measured(TRUTH, SPARSE), configured).model
     assert model.weights[Phase.PREFILL].curve.values[EXCESS_ORDER] == pytest.approx(1.0)
+
+
+def slow_latency_s(s_per_token: float, phase: Phase, request: Request) -> float:
+    """Return the seconds of an engine that works token by token."""
+    prompt, answer = request
+    if phase is Phase.PREFILL:
+        return s_per_token * (SLOW_START_TOKENS + prompt)
+    return s_per_token * (answer - 1)
+
+
+@fewer_examples()
+@given(s_per_token=st.floats(-3.2, 0.0).map(lambda power: 10.0**power))
+def test_arithmetic_that_nobody_stated_does_not_stay_hidden(s_per_token: float) -> None:
+    """Prompts take what they take, however far off the guess at the unknown device was."""
+    truth = partial(slow_latency_s, s_per_token)
+    rows = [row(phase, one, truth(phase, one)) for one in SLOW_GRID for phase in FITTED_PHASES]
+    edge = HardwareConfig(name=EDGE, memory_bandwidth_bytes_per_s=BANDWIDTH, tiled=False)
+    model = train(rows, chosen().model_copy(update={"edge": edge})).model
+    assert worst_error(model, truth, SLOW_GRID, [Phase.PREFILL]) < FOUND

@@ -114,6 +114,11 @@ class Belief:
     means: Array
     covariance: Array
 
+    def spread(self, name: str) -> float:
+        """Return the standard deviation of the logarithm of one weight."""
+        place = self.names.index(name)
+        return math.sqrt(self.covariance[place, place])
+
     def root_precision(self) -> Array:
         """Return ``R`` with ``R^T R`` the inverse of the covariance, ``(weights, weights)``."""
         root: Array = np.linalg.cholesky(np.linalg.inv(self.covariance)).T

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from token2metrics.algebra import StepTable
 from token2metrics.heads import LOAD_SHARE
+from token2metrics.modeling.beliefs import ATTENTION_WEIGHT, FLOP_WEIGHTS, LAYER_WEIGHT
 from token2metrics.modeling.campaigns import campaign_slots
 from token2metrics.modeling.energy import initial_load_share
 from token2metrics.modeling.exact import Array, design, solve
 from token2metrics.modeling.objective import phase_latencies_s, total
 from token2metrics.modeling.parameters import Part, places_of, slots_of
 from token2metrics.modeling.problem import Fit, Problem
+from token2metrics.modeling.rows import ALGEBRA
 from token2metrics.vocabulary import CalibrationMethod, Phase
 
 SMALLEST_SHARE = 1e-6
@@ -31,6 +33,9 @@ MIN_ROWS_OF_AN_OFFSET = 3
 """Fewer rows cannot tell an offset from a gain, and leave it out."""
 
 SMALLEST_LATENCY_S = 1e-12
+
+WIDEST_KNOWLEDGE = 1.0
+"""A weight whose logarithm is believed with a larger spread is not known at all."""
 
 
 def exact_start(problem: Problem) -> Fit:
@@ -71,7 +76,32 @@ def _believed_start(problem: Problem) -> Fit:
         for name, mean in zip(belief.names, belief.means, strict=True)
     }
     start = [means.get((s.phase, s.parameter.name), s.parameter.initial) for s in slots]
-    return Fit(slots, torch.tensor([start], dtype=torch.float64).repeat(len(problem.masks), 1), {})
+    values = torch.tensor([start], dtype=torch.float64).repeat(len(problem.masks), 1)
+    return _with_visible_terms(problem, Fit(slots, values, {}))
+
+
+def _with_visible_terms(problem: Problem, start: Fit) -> Fit:
+    """Start arithmetic that nobody knows at the longest prompt, and launches at the shortest.
+
+    Of a smooth maximum only the largest term moves: one that starts far too small stays hidden.
+    """
+    edge, belief = problem.edge, problem.beliefs.get(Phase.PREFILL)
+    if edge is None or belief is None or belief.spread(FLOP_WEIGHTS[0]) <= WIDEST_KNOWLEDGE:
+        return start
+    seen = (problem.masks > 0) & edge.pure[Phase.PREFILL]
+    basis = problem.formulas[Phase.PREFILL].curve.basis(ALGEBRA, edge.workload)
+    prompts = edge.workload.input_tokens
+    values = start.values.clone()
+    for names, ranks in (((*FLOP_WEIGHTS, ATTENTION_WEIGHT), prompts), ((LAYER_WEIGHT,), -prompts)):
+        places = places_of(start.slots, Phase.PREFILL, names)
+        ends = torch.where(seen, ranks, -torch.inf).argmax(dim=1)
+        alone_s = sum(
+            start.values[:, place] * basis[name][ends]
+            for place, name in zip(places, names, strict=True)
+        )
+        factor = torch.where(seen.any(dim=1), edge.latency_s[ends] / alone_s, 1.0)
+        values[:, places] = start.values[:, places] * factor[:, None]
+    return replace(start, values=values)
 
 
 def _step_table(edges: Array, solved: Array, chosen: list[bool]) -> StepTable[Tensor]:
