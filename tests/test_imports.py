@@ -96,6 +96,12 @@ def in_a_new_process(script: str, *arguments: object) -> subprocess.CompletedPro
         (["predict", "-a", "nowhere", "-i", "1", "-o", "1"], 2),
         (["evaluate", "-a", "nowhere"], 2),
         (["batch-predict", "-a", "nowhere", "--input-file", "a", "--output-file", "b"], 2),
+        (["doctor", "--help"], 0),
+        (["doctor", "--bogus"], 2),
+        (["ingest", "--help"], 0),
+        (["measure", "--help"], 0),
+        (["calibrate", "--help"], 0),
+        (["calibrate", "-m", "unheard-of", "--device", "desk"], 2),
     ],
 )
 def test_light_commands_import_nothing_heavy(arguments: list[str], code: int) -> None:

@@ -1,0 +1,246 @@
+"""``calibrate``: from a running engine to a calibrated artifact in one command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from token2metrics.cli.measure import (
+    PURPOSE,
+    Rows,
+    campaign_of,
+    conclude,
+    effort_of,
+    find_model,
+    instruments_for,
+)
+from token2metrics.cli.measure_options import (
+    DEFAULT_MAX_INPUT_TOKENS,
+    DEFAULT_MAX_OUTPUT_TOKENS,
+    DEFAULT_SEED,
+    DEFAULT_WARM_UP,
+    ConfigFile,
+    Device,
+    EngineName,
+    MaxInputTokens,
+    MaxOutputTokens,
+    Minutes,
+    Model,
+    Power,
+    Seed,
+    ServedModel,
+    Target,
+)
+from token2metrics.cli.options import (
+    WHERE,
+    ArtifactDirectory,
+    AsJson,
+    DataFiles,
+    PowerMode,
+    PrecisionName,
+)
+from token2metrics.cli.progress import ProgressBar
+from token2metrics.cli.session import Session, session_of
+from token2metrics.config import ExperimentConfig, HardwareConfig
+from token2metrics.errors import ConfigurationError
+from token2metrics.experiments import experiments_directory, load_catalog
+from token2metrics.extras import needing
+from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
+from token2metrics.measure.few_points import few_points
+from token2metrics.measure.plan import AUTO, Point
+from token2metrics.precision import is_known
+from token2metrics.training.choice import TrainingOptions, revalidated
+
+if TYPE_CHECKING:
+    from token2metrics.measure.calibrator import CalibrationReport
+    from token2metrics.measure.session import Effort
+
+DEFAULT_POINTS = 5
+REPEATS = 3
+CI_PERCENT = 3.0
+GIGA, TERA = 1e9, 1e12
+
+Points = Annotated[
+    int,
+    typer.Option(min=1, metavar="K", help="Token settings to measure, up to three times each."),
+]
+Bandwidth = Annotated[
+    float | None,
+    typer.Option(
+        "--memory-bandwidth-gb-per-s",
+        metavar="X",
+        help="Nominal bandwidth of a device that no experiment file describes.",
+        rich_help_panel=WHERE,
+    ),
+]
+Arithmetic = Annotated[
+    float | None,
+    typer.Option(
+        "--compute-tflop-per-s",
+        metavar="X",
+        help="Nominal dense 16-bit arithmetic of such a device.",
+        rich_help_panel=WHERE,
+    ),
+]
+
+
+def calibrate(
+    context: typer.Context,
+    model: Model,
+    device: Device,
+    target: Target = None,
+    engine: EngineName = EngineKind.AUTO,
+    served_model: ServedModel = None,
+    config: ConfigFile = None,
+    power: Power = AUTO,
+    artifact: ArtifactDirectory = None,
+    data: DataFiles = None,
+    points: Points = DEFAULT_POINTS,
+    max_input_tokens: MaxInputTokens = DEFAULT_MAX_INPUT_TOKENS,
+    max_output_tokens: MaxOutputTokens = DEFAULT_MAX_OUTPUT_TOKENS,
+    minutes: Minutes = None,
+    seed: Seed = DEFAULT_SEED,
+    precision: PrecisionName = None,
+    power_mode: PowerMode = None,
+    memory_bandwidth_gb_per_s: Bandwidth = None,
+    compute_tflop_per_s: Arithmetic = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the few requests a device needs, and train on them.
+
+    Rests on what the artifact was trained on, and keeps its other models.
+
+    Example: [bold]python main.py calibrate --artifact ./outputs --target http://127.0.0.1:8080
+    --model 1.5B --device orin-nano --points 5[/]
+    """
+    session = session_of(context)
+    plan = few_points(points, max_input_tokens, max_output_tokens)
+    experiment = find_model(session, model, config)
+    if experiment is None:
+        raise ConfigurationError(
+            f"expected --model to name a known experiment, got {model!r}, whose shape nobody "
+            "told; give --config FILE"
+        )
+    edge = hardware_of(session, device, experiment)
+    stated = {
+        "memory_bandwidth_bytes_per_s": _times(memory_bandwidth_gb_per_s, GIGA),
+        "compute_flop_per_s": _times(compute_tflop_per_s, TERA),
+    }
+    named = {name: value for name, value in stated.items() if value is not None}
+    wanted = Wanted(
+        engine=EngineOptions(
+            kind=engine,
+            target=target,
+            served_model=served_model,
+            shape=experiment.model.architecture,
+            precision=precision,
+            torch_device=session.settings.torch_device,
+            context_tokens=max(point.tokens for point in plan),
+        ),
+        rows=Rows(experiment.model.id, device, power_mode, precision),
+        points=plan,
+        effort=effort_of(REPEATS, CI_PERCENT, minutes, seed, DEFAULT_WARM_UP),
+        power=power,
+        experiment=experiment,
+        hardware=revalidated(HardwareConfig, {**edge.model_dump(), **named}),
+        directory=session.directory(artifact),
+        data=tuple(data or ()),
+        config_files=(config,) if config is not None else (),
+    )
+    report = run_calibration(session, wanted)
+    if as_json:
+        session.show_json(report)
+    else:
+        show(session, report)
+    conclude(session, report.measured)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to calibrate, by what.
+
+    Attributes:
+        engine: Which engine.
+        rows: What all rows say alike.
+        points: What to measure.
+        effort: How much of it.
+        power: Which meter.
+        experiment: The model.
+        hardware: The device.
+        directory: The artifact.
+        data: Files to train on beside what is measured; empty keeps those of the artifact.
+        config_files: Experiment files beside the known ones.
+    """
+
+    engine: EngineOptions
+    rows: Rows
+    points: tuple[Point, ...]
+    effort: Effort
+    power: str
+    experiment: ExperimentConfig
+    hardware: HardwareConfig
+    directory: Path
+    data: tuple[Path, ...]
+    config_files: tuple[Path, ...]
+
+
+def hardware_of(session: Session, device: str, experiment: ExperimentConfig) -> HardwareConfig:
+    """Return what is known of a device: by the model's experiment, by any other, or its name."""
+    known = [experiment, *load_catalog(experiments_directory(session.settings.configs))]
+    found = (one.edge for one in known if one.edge.name == device)
+    return next(found, None) or revalidated(HardwareConfig, {"name": device})
+
+
+def run_calibration(session: Session, wanted: Wanted) -> CalibrationReport:
+    """Connect engine and meter, and let the calibrator use them.
+
+    Args:
+        session: Settings and consoles.
+        wanted: What to calibrate.
+    """
+    with needing(PURPOSE):
+        from token2metrics.measure.calibrator import Calibrator, conditions_of
+        from token2metrics.report.measuring import MeasuringDisplay
+    with (
+        build_engine(wanted.engine) as engine,
+        MeasuringDisplay(session.errors) as measuring,
+        ProgressBar(session.errors) as training,
+    ):
+        campaign = campaign_of(engine, wanted.rows, wanted.points)
+        calibrator = Calibrator(
+            instruments=instruments_for(engine, wanted.engine.target, wanted.power),
+            hardware=wanted.hardware,
+            experiment=_in_precision(wanted.experiment, campaign.precision),
+            directory=wanted.directory,
+            settings=session.settings,
+        )
+        options = TrainingOptions(
+            models=(campaign.model,),
+            config_files=wanted.config_files,
+            data=wanted.data,
+            where=conditions_of(campaign),
+        )
+        return calibrator.calibrate(campaign, wanted.effort, options, measuring, training)
+
+
+def _in_precision(experiment: ExperimentConfig, precision: str | None) -> ExperimentConfig:
+    """Give a model the precision it was measured in, where its bytes per weight are known."""
+    if precision is None or not is_known(precision):
+        return experiment
+    model = experiment.model.model_copy(update={"precision": precision})
+    return experiment.model_copy(update={"model": model})
+
+
+def _times(value: float | None, size: float) -> float | None:
+    """Return a figure in the unit of which its own is a multiple."""
+    return None if value is None else value * size
+
+
+def show(session: Session, report: CalibrationReport) -> None:
+    """Print a report as tables."""
+    from token2metrics.report.calibration import show_calibration
+
+    show_calibration(session.console, report)

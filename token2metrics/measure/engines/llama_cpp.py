@@ -1,0 +1,182 @@
+"""llama.cpp's own server: token ids in, exact counts and the server's own clock out.
+
+The server takes the end of its prefill when the first token is sampled, and the end of its
+decode when the last one is, so ``predicted_ms`` spans ``predicted_n - 1`` steps in every build
+(``n_decoded == 1`` in ``tools/server``). Only its quotient ``predicted_per_token_ms`` changed: old
+builds divide by ``predicted_n``. It is not read here.
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from token2metrics.errors import ConfigurationError
+from token2metrics.measure.engines.engine import (
+    Engine,
+    EngineLostError,
+    Generation,
+    GenerationRequest,
+)
+from token2metrics.measure.engines.http import HttpConnection
+from token2metrics.measure.engines.prompts import SAFE_VOCABULARY, random_token_ids
+from token2metrics.measure.engines.served import served_models
+from token2metrics.records import Clock
+
+NAME = "llama.cpp"
+MS_PER_S = 1_000.0
+GUESSED = " (guessed)"
+SIZE_SEPARATOR = " - "
+SIZES = {"small": "_s", "medium": "_m", "large": "_l"}
+"""How names of mixes write the sizes that ``/props`` spells out."""
+
+
+class GenerationSettings(msgspec.Struct, frozen=True):
+    """Part of ``/props``."""
+
+    n_ctx: int | None = None
+
+
+class Properties(msgspec.Struct, frozen=True):
+    """What ``/props`` tells."""
+
+    default_generation_settings: GenerationSettings
+    build_info: str | None = None
+    model_alias: str | None = None
+    model_path: str | None = None
+    model_ftype: str | None = None
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """The server's own measurements of a request."""
+
+    prompt_n: int
+    prompt_ms: float
+    predicted_n: int
+    predicted_ms: float
+    cache_n: int | None = None
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """One event of ``/completion``; the last one has ``timings``."""
+
+    stop: bool
+    tokens_predicted: int | None = None
+    stop_type: str | None = None
+    timings: Timings | None = None
+
+
+class LlamaCppEngine(Engine):
+    """llama.cpp's server by its native endpoint.
+
+    Args:
+        target: Address of the server.
+    """
+
+    name = NAME
+
+    def __init__(self, target: str) -> None:
+        self.source = target
+        self._connection = HttpConnection(target)
+        self._vocabulary = SAFE_VOCABULARY
+
+    def __enter__(self) -> Self:
+        """Ask for build, model, context and vocabulary."""
+        properties = self._connection.get("/props", Properties)
+        if properties is None:
+            raise ConfigurationError(
+                f"expected a llama.cpp server at {self.source}, got no /props from it; "
+                "try --engine openai"
+            )
+        for served in served_models(self._connection)[:1]:
+            self._vocabulary = served.vocabulary or SAFE_VOCABULARY
+        self.version = properties.build_info
+        self.model = properties.model_alias or properties.model_path
+        self.precision = precision_of(properties.model_ftype)
+        self.context_tokens = properties.default_generation_settings.n_ctx
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self._connection.__exit__(kind, error, traceback)
+
+    def generate(self, request: GenerationRequest) -> Generation:
+        """Send random token ids and stream the answer."""
+        body = {
+            "prompt": random_token_ids(request.input_tokens, self._vocabulary, request.seed),
+            "n_predict": request.output_tokens,
+            "ignore_eos": True,
+            "cache_prompt": False,
+            "stream": True,
+        }
+        started_s = time.monotonic()
+        first_token_s = None
+        for arrived_s, chunk in self._connection.events("/completion", body, Chunk):
+            if first_token_s is None and chunk.tokens_predicted == 1:
+                first_token_s = arrived_s
+            if chunk.timings is not None:
+                return generation_of(chunk.timings, chunk, started_s, first_token_s, arrived_s)
+        raise EngineLostError(f"the engine at {self.source} ended an answer before its last token")
+
+
+def generation_of(
+    timings: Timings,
+    chunk: Chunk,
+    started_s: float,
+    first_token_s: float | None,
+    finished_s: float,
+) -> Generation:
+    """Return what the server measured, and what the client saw of it.
+
+    The instants, between which energy is metered, lie as far apart as the server's clock says: a
+    client that is kept waiting sees tokens late, and several at once.
+
+    Args:
+        timings: The server's measurements.
+        chunk: The last event.
+        started_s: When the request was sent.
+        first_token_s: When the first token arrived; None if it came together with a later one,
+            as the parts of one character do.
+        finished_s: When the last event arrived.
+    """
+    several = timings.predicted_n > 1
+    prefill_s = timings.prompt_ms / MS_PER_S
+    decode_s = timings.predicted_ms / MS_PER_S if several else 0.0
+    boundary_s = max(started_s, finished_s - decode_s)
+    if first_token_s is not None:
+        boundary_s = min(boundary_s, first_token_s)
+    return Generation(
+        input_tokens=timings.prompt_n + (timings.cache_n or 0),
+        cached_tokens=timings.cache_n,
+        output_tokens=timings.predicted_n,
+        prefill_s=prefill_s,
+        decode_s=decode_s,
+        clock=Clock.SERVER,
+        client_ttft_s=None if first_token_s is None else first_token_s - started_s,
+        client_total_s=finished_s - started_s,
+        started_s=max(started_s, boundary_s - prefill_s),
+        first_token_s=boundary_s,
+        finished_s=min(finished_s, boundary_s + decode_s),
+        finish_reason=chunk.stop_type,
+    )
+
+
+def precision_of(file_type: str | None) -> str | None:
+    """Return the name of a mix: ``Q4_K - Medium`` is ``q4_k_m``.
+
+    Args:
+        file_type: As the server spells it; None where it does not tell.
+    """
+    if file_type is None:
+        return None
+    spelled = file_type.casefold().replace(GUESSED, "").removeprefix("all ")
+    name, _, size = spelled.partition(SIZE_SEPARATOR)
+    return name + SIZES.get(size, "")
