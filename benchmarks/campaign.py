@@ -59,7 +59,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 CPU_NAME = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 POWER_MODE = "default"
 TABLE = "server_{device}.csv"
-BUNDLED_COLUMNS = (
+SETTING = (
     "device",
     "power_mode",
     "runtime",
@@ -69,14 +69,10 @@ BUNDLED_COLUMNS = (
     "input_tokens",
     "output_tokens",
     "parallel",
-    "latency_s",
-    "energy_j",
-    "energy_window_s",
-    "energy_samples",
     "power_rail",
-    "repeat",
     "source",
 )
+MEASURED = ("latency_s", "energy_j", "energy_window_s", "energy_samples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +193,7 @@ def _campaign(experiment: ExperimentConfig, stage: Stage, place: Place, engine: 
 
 
 def joined(folder: Path, device: str) -> Path | None:
-    """Write the rows of every stage into one table, as the package can carry it.
+    """Write the medians of all repeats into one table, as the package can carry it.
 
     Returns:
         The table; None where nothing was measured yet.
@@ -205,7 +201,9 @@ def joined(folder: Path, device: str) -> Path | None:
     parts = sorted(folder.glob(f"{device}_*.parquet"))
     if not parts:
         return None
-    rows = pl.concat([pl.read_parquet(part) for part in parts])
+    rows = pl.concat([pl.read_parquet(part) for part in parts]).filter(
+        pl.col("quality_flags").is_null()
+    )
     told = pl.format(
         "measured {}: benchmarks/campaign.py, transformers {}, torch {}",
         pl.from_epoch(pl.col("started_at_s").cast(pl.Int64)).dt.strftime("%Y-%m-%d"),
@@ -213,7 +211,12 @@ def joined(folder: Path, device: str) -> Path | None:
         pl.lit(torch.__version__),
     )
     path = folder / TABLE.format(device=device.replace("-", "_"))
-    rows.with_columns(source=told).select(BUNDLED_COLUMNS).write_csv(path)
+    medians = (
+        rows.with_columns(source=told)
+        .group_by(SETTING)
+        .agg(pl.col(MEASURED).median(), pl.col("repeats").sum())
+    )
+    medians.sort("model", "phase", "input_tokens", "output_tokens").write_csv(path)
     return path
 
 

@@ -8,6 +8,7 @@ flags themselves are taken off before the doctor looks.
 from __future__ import annotations
 
 import json as json_format
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table as ConsoleTable
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.doctor_cases import CASES, FILE_CASES, Case, FileCase
 from token2metrics.columns import FILE, ROW

@@ -80,6 +80,7 @@ ONE_MEASURED: Request = (700, 200)
 SLOW_GRID: tuple[Request, ...] = ((16, 16), (32, 4), (64, 16), (128, 4), (256, 16))
 SLOW_START_TOKENS = 8
 FOUND = 0.1
+LITTLE = 0.1
 FIFTEEN = GRID[::2][:15]
 
 rates = st.none() | st.floats(6.0, 16.0).map(lambda power: 10.0**power)
@@ -232,6 +233,22 @@ def test_a_server_as_efficient_as_believed_moves_nothing(
     above, own = nominal_beliefs(server), nominal_beliefs(edge)
     for phase, belief in handed_down(above, SourceKind.SERVER, above, own).items():
         assert belief.means == pytest.approx(own[phase].means, abs=1e-6)
+
+
+@given(factor=st.floats(-4.0, 4.0).map(math.exp))
+def test_a_server_of_unknown_figures_says_little_of_the_level(factor: float) -> None:
+    """However fast it is, against figures that nobody stated, the edge's own decide."""
+    server, edge = HardwareConfig(name=SERVER), board()
+    above, own = nominal_beliefs(server), nominal_beliefs(edge)
+    known = {
+        phase: Belief(belief.names, belief.means + math.log(factor), 0.01 * belief.covariance)
+        for phase, belief in above.items()
+    }
+    arrived = handed_down(known, SourceKind.SERVER, above, own)
+    for name, phase in (("s_per_byte", Phase.DECODE), ("s_per_flop", Phase.PREFILL)):
+        place = own[phase].names.index(name)
+        moved = arrived[phase].means[place] - own[phase].means[place]
+        assert abs(moved) <= LITTLE * abs(math.log(factor)) + ROUNDING
 
 
 @pytest.mark.parametrize("factor", WRONG)

@@ -18,6 +18,7 @@ from tests.synthetic import (
     LIMIT_W,
     MIDDLE,
     RAIL,
+    SERVER,
     SMALL,
     SPARSE,
     Row,
@@ -35,11 +36,19 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import ErrorSummary
 from token2metrics.artifact.save import save_artifact
-from token2metrics.config import CalibrationMethod, RegressionConfig, RegressionType
+from token2metrics.config import (
+    CalibrationMethod,
+    HardwareConfig,
+    RegressionConfig,
+    RegressionType,
+)
 from token2metrics.errors import DataError
+from token2metrics.modeling.gather import on_measured_server
 from token2metrics.modeling.train import Trainer
 from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase, SourceKind
+
+OTHER_SERVER = "other-server"
 
 SAME_BITS = 1e-12
 NOISE = 0.05
@@ -339,3 +348,18 @@ def test_progress_is_told_as_often_as_announced() -> None:
     trainer.train(chosen)
     assert len(told) == expected > 1
     assert Trainer(data, [chosen], silent).steps(chosen) == expected
+
+
+@pytest.mark.parametrize(
+    ("measured_on", "serving"),
+    [((SERVER, OTHER_SERVER), SERVER), ((OTHER_SERVER,), OTHER_SERVER), ((), SERVER)],
+)
+def test_the_first_measured_server_serves(measured_on: tuple[str, ...], serving: str) -> None:
+    """Rows of another server stand in where the preferred one has none of the model."""
+    truth = Truth(RegressionType.ROOFLINE)
+    here = measured(truth, SPARSE)
+    there = [{**one, "device": name} for name in measured_on for one in on_server(here)]
+    chosen = experiment().model_copy(update={"other_servers": (HardwareConfig(name=OTHER_SERVER),)})
+    placed = on_measured_server(prepared([*here, *there]), chosen)
+    assert placed.server is not None
+    assert placed.server.name == serving

@@ -256,6 +256,7 @@ class ExperimentConfig(Section):
         model: The language model.
         edge: The edge device predicted for.
         server: The device of the server measurements, if any.
+        other_servers: Devices whose rows of the model serve where ``server`` has none.
         regression: Curve family and validation.
         calibration: Server to edge.
         data: Measurements.
@@ -264,9 +265,15 @@ class ExperimentConfig(Section):
     model: ModelConfig
     edge: HardwareConfig
     server: HardwareConfig | None = None
+    other_servers: tuple[HardwareConfig, ...] = ()
     regression: RegressionConfig = RegressionConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     data: DataConfig = DataConfig()
+
+    @property
+    def servers(self) -> tuple[HardwareConfig, ...]:
+        """Every server, the preferred one first."""
+        return self.other_servers if self.server is None else (self.server, *self.other_servers)
 
     @model_validator(mode="after")
     def _server_is_named(self) -> ExperimentConfig:

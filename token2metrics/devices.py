@@ -22,3 +22,7 @@ NVIDIA_A100 = HardwareConfig(
     power_limit_w=400.0,
 )
 """Figures of the 40 GB SXM board's data sheet."""
+
+AMD_EPYC_2_THREADS = HardwareConfig(name="amd-epyc-2-threads", tiled=False)
+"""Two threads of an AMD EPYC, whose nominal figures nobody stated: a worked example of a server
+curve that ``benchmarks/campaign.py`` measured, not a machine to serve models on."""

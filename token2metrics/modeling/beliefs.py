@@ -176,7 +176,7 @@ def handed_down(
     """Return what a source's belief says of the edge device.
 
     A server's weights are carried as efficiencies, relative to its nominal figures; they are as
-    uncertain as the edge device's own figures, with which they are joined.
+    uncertain as the figures of both devices, and joined with the edge device's own.
 
     Args:
         learned: Belief learned from the source's rows.
@@ -196,10 +196,28 @@ def handed_down(
         return carried
     return {
         phase: _joined(
-            replace(belief, covariance=belief.covariance + own[phase].covariance), own[phase]
+            replace(
+                belief,
+                covariance=belief.covariance + own[phase].covariance + _ignorance(above[phase]),
+            ),
+            own[phase],
         )
         for phase, belief in carried.items()
     }
+
+
+def _ignorance(nominal: Belief) -> Array:
+    """Return how far efficiencies may be off because nobody stated the figures they rest on."""
+    unstated = {name for name in nominal.names if nominal.spread(name) >= UNKNOWN_SPREAD}
+    nothing = SPREADS[SourceKind.HARDWARE]
+    return _covariance(
+        nominal.names,
+        replace(
+            nothing,
+            arithmetic=UNKNOWN_SPREAD if unstated & set(FLOP_WEIGHTS) else 0.0,
+            bandwidth=UNKNOWN_SPREAD if BYTE_WEIGHT in unstated else 0.0,
+        ),
+    )
 
 
 def _joined(one: Belief, other: Belief) -> Belief:

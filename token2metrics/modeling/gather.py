@@ -62,6 +62,20 @@ def measured_precision(data: PreparedData, device: str, model: str) -> str | Non
     return None
 
 
+def on_measured_server(data: PreparedData, experiment: ExperimentConfig) -> ExperimentConfig:
+    """Return the experiment with the first of its servers that was measured as its server.
+
+    Args:
+        data: Prepared measurements.
+        experiment: The experiment; as it is where no server has rows of the model.
+    """
+    for server in experiment.servers:
+        placed = experiment.model_copy(update={"server": server})
+        if _server_model(data, placed) is not None:
+            return placed
+    return experiment
+
+
 def gather(
     data: PreparedData, catalog: Sequence[ExperimentConfig], experiment: ExperimentConfig
 ) -> Sources:

@@ -34,7 +34,12 @@ from token2metrics.modeling.energy import (
     measured_heads,
     meter_of,
 )
-from token2metrics.modeling.gather import gather, measured_precision, model_traffic
+from token2metrics.modeling.gather import (
+    gather,
+    measured_precision,
+    model_traffic,
+    on_measured_server,
+)
 from token2metrics.modeling.hierarchy import NOMINAL
 from token2metrics.modeling.margins import energy_margin
 from token2metrics.modeling.search import (
@@ -99,6 +104,7 @@ class Trainer:
         Raises:
             DataError: If nothing measured can support a prediction.
         """
+        experiment = on_measured_server(self.data, experiment)
         sources = gather(self.data, self.catalog, experiment)
         candidates = list_candidates(experiment, sources)
         if not candidates:
@@ -158,6 +164,7 @@ class Trainer:
 
     def steps(self, experiment: ExperimentConfig) -> int:
         """Return how often training the experiment will report progress."""
+        experiment = on_measured_server(self.data, experiment)
         sources = gather(self.data, self.catalog, experiment)
         searched = 0 if sources.edge is None else len(list_candidates(experiment, sources))
         return searched + 1

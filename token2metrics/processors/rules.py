@@ -21,6 +21,7 @@ BAD_FLAGS = (
     "output_cut_suspected",
     "failed",
     "smoke",
+    "cached_prompt",
 )
 """Quality flags whose rows are not used."""
 
