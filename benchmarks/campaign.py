@@ -72,6 +72,9 @@ SETTING = (
     "power_rail",
     "source",
 )
+DECIMALS = 6
+"""Microseconds and microjoules are as fine as clocks and counters are."""
+
 MEASURED = ("latency_s", "energy_j", "energy_window_s", "energy_samples")
 
 
@@ -214,7 +217,7 @@ def joined(folder: Path, device: str) -> Path | None:
     medians = (
         rows.with_columns(source=told)
         .group_by(SETTING)
-        .agg(pl.col(MEASURED).median(), pl.col("repeats").sum())
+        .agg(pl.col(MEASURED).median().round(DECIMALS), pl.col("repeats").sum())
     )
     medians.sort("model", "phase", "input_tokens", "output_tokens").write_csv(path)
     return path
