@@ -78,7 +78,8 @@ Power = Annotated[
     str,
     typer.Option(
         metavar="METER",
-        help="auto, none, ina3221, tegrastats, nvml, rapl, zeus, constant:WATTS or replay:FILE.",
+        help="auto, none, ina3221[:RAIL], tegrastats[:RAIL], nvml, rapl, zeus, constant:WATTS or "
+        "replay:FILE.",
         rich_help_panel=ENGINE,
     ),
 ]

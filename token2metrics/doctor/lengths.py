@@ -8,6 +8,7 @@ from token2metrics.columns import FILE
 from token2metrics.doctor.rule import Rule, findings
 from token2metrics.doctor.severity import Action, Severity
 from token2metrics.doctor.table import GROUP, Table
+from token2metrics.vocabulary import Phase
 
 ROUND_TOKENS = 64
 FEWEST_LENGTHS = 4
@@ -19,9 +20,14 @@ def asked_lengths(table: Table) -> pl.DataFrame:
     found = []
     for column in ("input_tokens", "output_tokens"):
         asked, real = pl.col(f"asked_{column}"), pl.col(column)
-        differ = table.usable.filter(asked != real)
+        differ = table.usable.filter(asked != real, _is_counted(column))
         found.append(findings(differ, real, asked, pl.lit(column)))
     return pl.concat(found)
+
+
+def _is_counted(column: str) -> pl.Expr:
+    """Return where a column counts what a request asked for: a prefill has one output token."""
+    return pl.lit(column != "output_tokens") | (pl.col("phase") != Phase.PREFILL)
 
 
 def round_lengths(table: Table) -> pl.DataFrame:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from token2metrics.ingest.phases import MOST_CACHED_SHARE
 from token2metrics.measure.engines.engine import Generation
 from token2metrics.measure.plan import Point
 from token2metrics.records import Clock
+from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 SLOW_CLIENT_RATIO = 1.2
 FEWEST_STEPS = 8
@@ -31,10 +33,12 @@ class Finding:
     Attributes:
         flag: A word for the table.
         note: A sentence.
+        phases: The phases that it is about.
     """
 
     flag: str
     note: str
+    phases: tuple[Phase, ...] = FITTED_PHASES
 
 
 def check(point: Point, generation: Generation) -> tuple[Finding, ...]:
@@ -55,8 +59,10 @@ def _counts(point: Point, generation: Generation) -> Iterator[Finding]:
     ):
         if asked != counted:
             yield Finding(flag, f"asked for {asked} {what} tokens, the engine counted {counted}")
-    if generation.cached_tokens:
-        yield Finding(CACHED_PROMPT, f"{generation.cached_tokens} prompt tokens came from a cache")
+    cached = generation.cached_tokens or 0
+    if cached > MOST_CACHED_SHARE * generation.input_tokens:
+        note = f"{cached} prompt tokens came from a cache"
+        yield Finding(CACHED_PROMPT, note, (Phase.PREFILL,))
 
 
 def _circumstances(generation: Generation) -> Iterator[Finding]:

@@ -139,9 +139,16 @@ class Journal:
         return [record for entry in self.entries for record in records_of(entry)]
 
     def _write(self, content: bytes) -> None:
-        """Put bytes at the end of the file."""
-        self._file.write(content)
-        os.fsync(self._file.fileno())
+        """Put bytes at the end of the file.
+
+        Raises:
+            ConfigurationError: If they cannot be written, such as on a full disk.
+        """
+        try:
+            self._file.write(content)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {self.path}: {error.strerror}") from error
 
     def _read(self, content: bytes) -> Campaign | None:
         """Take over the lines of an earlier run, and return what it measured."""

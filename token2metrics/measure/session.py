@@ -42,7 +42,8 @@ class Effort:
     Attributes:
         rule: When a point is settled.
         budget_s: Seconds after which no further request is sent; None for no limit.
-        seed: Seed of orders and prompts.
+        seed: Seed of orders and prompts; the time is another, so that no run repeats a prompt of an
+            earlier one, which a server may still have in its cache.
         warm_up: Requests that are sent first and not kept.
     """
 
@@ -111,6 +112,7 @@ class Session:
         self._watcher = watcher
         self._tally = Tally(points, effort.rule, journal.entries)
         self._started_s = instruments.now_s()
+        self._started_at_s = instruments.wall_now_s()
 
     def run(self) -> Ending:
         """Measure until all is settled, the time is over, or somebody or something ends it."""
@@ -235,7 +237,8 @@ class Session:
 
     def _seed(self, point: Point, *place: int) -> int:
         """Return the seed of a prompt that no other request has."""
-        parts = (self._effort.seed, point.input_tokens, point.output_tokens, *place)
+        own = (self._effort.seed, self._started_at_s)
+        parts = (*own, point.input_tokens, point.output_tokens, *place)
         return random.Random("/".join(map(str, parts))).getrandbits(SEED_BITS)
 
     def _elapsed_s(self) -> float:

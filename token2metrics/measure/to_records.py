@@ -116,10 +116,11 @@ def of_visit(
     Args:
         record: The row.
         visit: What was asked for.
-        findings: What is wrong with the answer.
+        findings: What is wrong with the answer; those about the other phase are left out.
         temperature_c: Hottest temperature of the device.
     """
-    notes = [finding.note for finding in findings]
+    own = [finding for finding in findings if record.phase in finding.phases]
+    notes = [finding.note for finding in own]
     if record.note is not None:
         notes.append(record.note)
     return replace(
@@ -128,6 +129,6 @@ def of_visit(
         asked_input_tokens=visit.point.input_tokens,
         asked_output_tokens=visit.point.output_tokens,
         temperature_c=temperature_c,
-        quality_flags=" ".join(finding.flag for finding in findings) or None,
+        quality_flags=" ".join(finding.flag for finding in own) or None,
         note="; ".join(notes) or None,
     )

@@ -25,6 +25,8 @@ PERCENT = 100.0
 class MeasuringDisplay:
     """Shows how far a run has come, what it saw last, and what it warns of; vanishes at its end.
 
+    It draws between requests alone, so that no request waits for it.
+
     Args:
         console: Where to draw; nothing is drawn where it is no terminal.
     """
@@ -36,7 +38,9 @@ class MeasuringDisplay:
         self._task = self._progress.add_task("points")
         self._last = Text("warming up")
         self._warnings: deque[str] = deque(maxlen=WARNINGS_SHOWN)
-        self._live = Live(console=console, transient=True, get_renderable=self._draw)
+        self._live = Live(
+            console=console, transient=True, auto_refresh=False, get_renderable=self._draw
+        )
         self._is_shown = console.is_terminal
         self._tally: Tally | None = None
         self._requests = 0
@@ -44,7 +48,7 @@ class MeasuringDisplay:
     def __enter__(self) -> Self:
         """Start drawing."""
         if self._is_shown:
-            self._live.start()
+            self._live.start(refresh=True)
         return self
 
     def __exit__(
@@ -60,6 +64,8 @@ class MeasuringDisplay:
         """Learn what there is to do."""
         self._tally = tally
         self._progress.update(self._task, total=len(tally.points), completed=len(tally.closed))
+        if self._is_shown:
+            self._live.refresh()
 
     def visited(self, entry: Visited, left_s: float) -> None:
         """Learn of a finished repeat, and for how long the run will go on at most."""
@@ -76,6 +82,7 @@ class MeasuringDisplay:
         self._last = Text(f"{done}, at most {seconds(left_s)} left; {point}: {phases}")
         notes = {entry.refused, *(record.quality_flags for record in entry.records)}
         self._warnings.extend(f"{point}: {note}" for note in notes if note is not None)
+        self._live.refresh()
 
     def _draw(self) -> Group:
         """Return what to show now."""

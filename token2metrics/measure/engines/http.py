@@ -22,6 +22,8 @@ NOT_FOUND = 404
 JSON_CONTENT = {"Content-Type": "application/json"}
 SHOWN_CHARACTERS = 200
 END_OF_STREAM = "[DONE]"
+API_PATH = "/v1"
+"""Ends addresses as OpenAI's clients want them; every path here has it."""
 
 Answer = TypeVar("Answer")
 Body = Mapping[str, object]
@@ -38,7 +40,7 @@ class HttpConnection:
     """
 
     def __init__(self, target: str) -> None:
-        self.target = target.rstrip("/")
+        self.target = target.rstrip("/").removesuffix(API_PATH)
         try:
             self._client = httpx2.Client(
                 base_url=self.target,
@@ -134,7 +136,7 @@ class HttpConnection:
         """
         try:
             return msgspec.json.decode(content, type=answer)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             shown = str(content[:SHOWN_CHARACTERS])
             raise EngineRefusedError(f"unexpected answer ({error}): {shown}") from error
 
@@ -163,7 +165,7 @@ class HttpConnection:
         """Turn failures of the connection into one error."""
         try:
             yield
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             reason = str(error) or type(error).__name__
             raise EngineLostError(
                 f"no answer from the engine at {self.target}: {reason}"

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -39,6 +40,9 @@ NAME = "transformers"
 CUDA = "cuda"
 MODEL_TYPE = "model_type"
 LONGEST_CONTEXT_TOKENS = 131_072
+
+MISTAKES = (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError)
+"""What a wrong ``config.json`` can raise."""
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """Precisions that weights can be made in."""
@@ -79,11 +83,26 @@ class LocalEngine(Engine):
         self._model: Any = None
 
     def __enter__(self) -> Self:
-        """Make the weights."""
+        """Make the weights.
+
+        Raises:
+            ConfigurationError: If they do not fit into memory, or the configuration is of no model
+                that generates text.
+        """
         dtype = DTYPES[str(self.precision)]
-        with self._device:
-            build: Any = AutoModelForCausalLM.from_config
-            self._model = build(self._config, dtype=dtype).eval()
+        build: Any = AutoModelForCausalLM.from_config
+        try:
+            with self._device:
+                self._model = build(self._config, dtype=dtype).eval()
+        except (ValueError, TypeError, AttributeError, ImportError) as error:
+            raise ConfigurationError(
+                f"expected a model that generates text, got {self.model}: {_first_line(error)}"
+            ) from error
+        except (RuntimeError, MemoryError) as error:
+            raise ConfigurationError(
+                f"cannot make the weights of {self.model} on {self._device}: {_first_line(error)}; "
+                "choose a smaller model or another precision"
+            ) from error
         return self
 
     def __exit__(
@@ -100,12 +119,13 @@ class LocalEngine(Engine):
         """Run the prompt, then single tokens on its cache."""
         try:
             return self._generate(request)
-        except torch.OutOfMemoryError as error:
-            raise EngineRefusedError(f"no memory for this length: {error}") from error
+        except (RuntimeError, MemoryError) as error:
+            raise EngineRefusedError(f"this length fails: {_first_line(error)}") from error
 
     def _generate(self, request: GenerationRequest) -> Generation:
         """Time the two phases, each up to the end of its work on the device."""
-        ids = random_token_ids(request.input_tokens, self._config.vocab_size, request.seed)
+        vocabulary = self._config.get_text_config().vocab_size
+        ids = random_token_ids(request.input_tokens, vocabulary, request.seed)
         tokens = torch.tensor([ids], device=self._device)
         cache = DynamicCache(config=self._config)
         self._wait()
@@ -117,6 +137,8 @@ class LocalEngine(Engine):
             tokens = self._next(tokens, cache)
         self._wait()
         finished_s = time.monotonic()
+        if cache.get_seq_length() < request.input_tokens:
+            raise ConfigurationError(f"expected a model with a KV cache, got {self.model} without")
         return Generation(
             input_tokens=request.input_tokens,
             cached_tokens=0,
@@ -142,6 +164,11 @@ class LocalEngine(Engine):
         """Wait for work on an accelerator to end."""
         if self._device.type == CUDA:
             torch.cuda.synchronize(self._device)
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what an error says, without what follows."""
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def config_of(shape: Architecture) -> PretrainedConfig:
@@ -173,7 +200,7 @@ def read_config(file: Path) -> PretrainedConfig:
     try:
         described = json.loads(file.read_text())
         return AutoConfig.for_model(described.pop(MODEL_TYPE), **described)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except MISTAKES as error:
         raise ConfigurationError(
             f"expected {file} to be the config.json of a model that transformers knows: "
             f"{type(error).__name__}: {error}"

@@ -33,8 +33,8 @@ class FittedWords:
     """Finds for each length how many words the engine counts as that many tokens.
 
     Common words are one token each in common vocabularies, beside a constant for the template.
-    Two short prompts tell what they are in the engine's; then its count of the fitted prompt
-    corrects the rest.
+    Two short prompts tell what they are in the engine's; then its count of a prompt of so many
+    words corrects the rest. No counted prompt is sent again, so that none lies in a cache.
 
     Args:
         count: Asks the engine.
@@ -58,7 +58,7 @@ class FittedWords:
     @cached_property
     def _slope(self) -> Slope:
         """Learn what a word and the template cost."""
-        few, more = (self._count(random_words(words, 0)) for words in (FEW_WORDS, MORE_WORDS))
+        few, more = (self._count(random_words(words, words)) for words in (FEW_WORDS, MORE_WORDS))
         per_word = max((more - few) / (MORE_WORDS - FEW_WORDS), 1.0)
         return Slope(few - FEW_WORDS * per_word, per_word)
 
@@ -66,8 +66,8 @@ class FittedWords:
         """Return the number of words whose count came nearest."""
         words = self._words(tokens - self._slope.overhead)
         misses: dict[int, int] = {}
-        for _ in range(MOST_TRIES):
-            counted = self._count(random_words(words, seed))
+        for attempt in range(1, 1 + MOST_TRIES):
+            counted = self._count(random_words(words, seed + attempt))
             misses[words] = abs(counted - tokens)
             words = self._words(words * self._slope.per_word + tokens - counted)
             if words in misses:

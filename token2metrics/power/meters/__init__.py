@@ -38,9 +38,9 @@ def build_meter(spec: str, options: MeterOptions = DEFAULT_OPTIONS) -> PowerMete
     """Build a power meter.
 
     Args:
-        spec: ``auto``, ``none``, or the name of a meter, some with an argument: ``ina3221``,
-            ``tegrastats``, ``nvml[:CARD]``, ``rapl``, ``zeus[:CARD]``, ``constant:WATTS[:SCOPE]``,
-            ``replay:FILE``.
+        spec: ``auto``, ``none``, or the name of a meter, some with an argument:
+            ``ina3221[:RAIL]``, ``tegrastats[:RAIL]``, ``nvml[:CARD]``, ``rapl``, ``zeus[:CARD]``,
+            ``constant:WATTS[:SCOPE]``, ``replay:FILE``.
         options: Rail, rate, clock and where sysfs is.
 
     Returns:

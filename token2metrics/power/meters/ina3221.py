@@ -93,7 +93,7 @@ def build(options: MeterOptions) -> Ina3221Meter:
             f"expected an INA3221 below {options.sysfs_root / 'bus/i2c/drivers'}, got none; "
             f"this is no Jetson, or its sysfs is hidden from this container"
         )
-    choice = choose_rails(found, options.rail)
+    choice = choose_rails(found, options.argument or options.rail)
     channels = [found[name] for name in choice.rails]
     return Ina3221Meter(choice.name, choice.scope, channels, options)
 

@@ -89,7 +89,7 @@ def build(options: MeterOptions) -> TegrastatsMeter:
         )
     interval_ms = max(round(options.period_s * MS_PER_S), 1)
     command = [program, "--interval", str(interval_ms)]
-    return TegrastatsMeter(command, _probe(command, options.rail), options)
+    return TegrastatsMeter(command, _probe(command, options.argument or options.rail), options)
 
 
 def _probe(command: list[str], rail: str | None) -> RailChoice:
