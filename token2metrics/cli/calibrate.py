@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,17 +46,15 @@ from token2metrics.cli.options import (
 )
 from token2metrics.cli.progress import ProgressBar
 from token2metrics.cli.session import Session, session_of
-from token2metrics.config import ExperimentConfig, HardwareConfig
 from token2metrics.errors import ConfigurationError
-from token2metrics.experiments import experiments_directory, load_catalog
 from token2metrics.extras import needing
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
 from token2metrics.measure.few_points import few_points
 from token2metrics.measure.plan import AUTO, Point
 from token2metrics.precision import is_known
-from token2metrics.training.choice import TrainingOptions, revalidated
 
 if TYPE_CHECKING:
+    from token2metrics.config import ExperimentConfig, HardwareConfig
     from token2metrics.measure.calibrator import CalibrationReport
     from token2metrics.measure.session import Effort
 
@@ -124,12 +124,10 @@ def calibrate(
             f"expected --model to name a known experiment, got {model!r}, whose shape nobody "
             "told; give --config FILE"
         )
-    edge = hardware_of(session, device, experiment)
     stated = {
         "memory_bandwidth_bytes_per_s": _times(memory_bandwidth_gb_per_s, GIGA),
         "compute_flop_per_s": _times(compute_tflop_per_s, TERA),
     }
-    named = {name: value for name, value in stated.items() if value is not None}
     wanted = Wanted(
         engine=EngineOptions(
             kind=engine,
@@ -145,7 +143,7 @@ def calibrate(
         effort=effort_of(REPEATS, CI_PERCENT, minutes, seed, DEFAULT_WARM_UP),
         power=power,
         experiment=experiment,
-        hardware=revalidated(HardwareConfig, {**edge.model_dump(), **named}),
+        hardware=hardware_of(session, device, experiment, stated),
         directory=session.directory(artifact),
         data=tuple(data or ()),
         config_files=(config,) if config is not None else (),
@@ -187,15 +185,35 @@ class Wanted:
     config_files: tuple[Path, ...]
 
 
-def hardware_of(session: Session, device: str, experiment: ExperimentConfig) -> HardwareConfig:
-    """Return what is known of a device: by the model's experiment, by any other, or its name."""
-    known = [experiment, *load_catalog(experiments_directory(session.settings.configs))]
-    found = (one.edge for one in known if one.edge.name == device)
-    return next(found, None) or revalidated(HardwareConfig, {"name": device})
+def hardware_of(
+    session: Session, device: str, experiment: ExperimentConfig, stated: Mapping[str, float | None]
+) -> HardwareConfig:
+    """Return what is known of a device, by its experiments and by what was stated.
+
+    Args:
+        session: Settings and consoles.
+        device: Its name.
+        experiment: The model's experiment, whose device comes before those of others.
+        stated: Figures that stand in for those known; None keeps them.
+
+    Raises:
+        ConfigurationError: If a figure makes no sense.
+    """
+    from token2metrics.config import HardwareConfig
+    from token2metrics.experiments import experiments_directory, load_catalog
+    from token2metrics.training.choice import revalidated
+
+    catalog = load_catalog(experiments_directory(session.settings.configs))
+    devices = (one.edge for one in (experiment, *catalog) if one.edge.name == device)
+    known = next(devices, None) or revalidated(HardwareConfig, {"name": device})
+    changes = {name: value for name, value in stated.items() if value is not None}
+    return revalidated(HardwareConfig, {**known.model_dump(), **changes})
 
 
 def run_calibration(session: Session, wanted: Wanted) -> CalibrationReport:
     """Connect engine and meter, and let the calibrator use them.
+
+    The bar of the training is not drawn while requests are timed.
 
     Args:
         session: Settings and consoles.
@@ -204,11 +222,13 @@ def run_calibration(session: Session, wanted: Wanted) -> CalibrationReport:
     with needing(PURPOSE):
         from token2metrics.measure.calibrator import Calibrator, conditions_of
         from token2metrics.report.measuring import MeasuringDisplay
+        from token2metrics.training.choice import TrainingOptions
     with (
         build_engine(wanted.engine) as engine,
         MeasuringDisplay(session.errors) as measuring,
-        ProgressBar(session.errors) as training,
+        ExitStack() as at_end,
     ):
+        training = at_end.push(ProgressBar(session.errors))
         campaign = campaign_of(engine, wanted.rows, wanted.points)
         calibrator = Calibrator(
             instruments=instruments_for(engine, wanted.engine.target, wanted.power),

@@ -35,14 +35,7 @@ from token2metrics.cli.measure_options import (
 )
 from token2metrics.cli.options import AsJson, PowerMode, PrecisionName
 from token2metrics.cli.session import Session, session_of
-from token2metrics.config import ExperimentConfig
 from token2metrics.errors import DataError
-from token2metrics.experiments import (
-    experiments_directory,
-    find_experiment,
-    load_catalog,
-    load_experiment,
-)
 from token2metrics.extras import needing
 from token2metrics.measure.ending import Stop
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
@@ -54,6 +47,7 @@ from token2metrics.precision import normal_precision
 from token2metrics.report.units import counted
 
 if TYPE_CHECKING:
+    from token2metrics.config import ExperimentConfig
     from token2metrics.measure.engines.engine import Engine
     from token2metrics.measure.journal import Campaign
     from token2metrics.measure.session import Effort, Instruments
@@ -140,6 +134,13 @@ def find_model(session: Session, name: str, config: Path | None) -> ExperimentCo
     Raises:
         ConfigurationError: If the given file is of another model.
     """
+    from token2metrics.experiments import (
+        experiments_directory,
+        find_experiment,
+        load_catalog,
+        load_experiment,
+    )
+
     if config is None:
         known = load_catalog(experiments_directory(session.settings.configs))
         return next((one for one in known if one.model.answers_to(name)), None)

@@ -46,7 +46,8 @@ class ProgressBar:
         self._progress.stop()
 
     def expect(self, steps: int) -> None:
-        """Learn how many steps there will be."""
+        """Learn how many steps there will be, and draw from now on."""
+        self._progress.start()
         self._progress.update(self._task, total=steps, description="fitting")
 
     def step(self, what: str) -> None:
