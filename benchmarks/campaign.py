@@ -99,7 +99,11 @@ def stages(longest_input: int, longest_output: int) -> tuple[Stage, ...]:
         longest_output: Most output tokens.
     """
     middle, short_answer = max(2, longest_input // 4), max(2, longest_output // 4)
-    slopes = [(middle // 4, longest_output), (middle, short_answer), (longest_input, short_answer)]
+    slopes = [
+        (max(1, middle // 4), longest_output),
+        (middle, short_answer),
+        (longest_input, short_answer),
+    ]
     ends = [(1, 1), (1, longest_output), (longest_input, longest_output), (16, 1), (middle * 2, 1)]
     steps = [(edge + step, 1) for edge in TILE_EDGES for step in (-1, 0, 1)]
     doublings = [2**power for power in range(1, longest_input.bit_length())]

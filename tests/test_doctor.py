@@ -198,6 +198,13 @@ def test_asked_lengths(rows: list[Row]) -> None:
     )
 
 
+def test_a_prefill_has_one_token_of_the_answer(rows: list[Row]) -> None:
+    """Whatever was asked for beside it; the other phases have them all."""
+    evidence = asked(rows, 0).with_columns(asked_output_tokens=pl.lit(77.0))
+    others = set(range(1, len(rows) + 1)) - set(numbers(rows, phase="prefill"))
+    assert found(as_table(rows, evidence))["asked lengths differ"] == sorted(others)
+
+
 def asked(rows: list[Row], fewer: int) -> pl.DataFrame:
     """Return the evidence that fewer tokens were asked for."""
     prompts = [row["input_tokens"] - fewer for row in rows]

@@ -27,6 +27,7 @@ from token2metrics.measure.engines.llama_cpp import precision_of
 from token2metrics.measure.engines.local import LocalEngine
 from token2metrics.measure.engines.openai import OpenAiEngine
 from token2metrics.measure.engines.prompts import random_token_ids
+from token2metrics.measure.engines.words import FittedWords
 from token2metrics.measure.place import on_this_machine
 from token2metrics.records import Clock
 
@@ -111,14 +112,23 @@ def test_the_local_engine_builds_a_config_file(tmp_path: Path) -> None:
     with LocalEngine(file, "fp32", "cpu") as engine:
         assert engine.model == "qwen2"
         check_exact(engine, 30, 4)
-    for content in ("{}", "[]", "no json", json.dumps({"model_type": "unheard-of"})):
+    wrong = [{"model_type": "unheard-of"}, {"model_type": "llama", "hidden_size": "big"}]
+    for content in ("{}", "[]", "no json", *map(json.dumps, wrong)):
         file.write_text(content)
         with pytest.raises(ConfigurationError, match=r"config\.json of a model"):
             LocalEngine(file, "fp32", "cpu")
 
 
-def test_what_the_local_engine_cannot_build_is_refused() -> None:
-    """Quantised weights, a missing card, and nothing to build."""
+def test_what_the_local_engine_cannot_build_is_refused(tmp_path: Path) -> None:
+    """Quantised weights, a missing card, no model of text, impossible sizes, nothing to build."""
+    file = tmp_path / "config.json"
+    for content, words in (
+        ({"model_type": "t5"}, "a model that generates text, got t5"),
+        ({"model_type": "llama", "hidden_size": -64}, "cannot make the weights of llama"),
+    ):
+        file.write_text(json.dumps(content))
+        with pytest.raises(ConfigurationError, match=words), LocalEngine(file, "fp32", "cpu"):
+            pass
     with pytest.raises(ConfigurationError, match="among fp32, fp16, bf16, got 'q4_0'"):
         LocalEngine(SMALL, "q4_0", "cpu")
     with pytest.raises(ConfigurationError, match="TOKEN2METRICS_TORCH_DEVICE=cpu"):
@@ -138,7 +148,7 @@ def test_llama_cpp_tells_what_it_is(server: ServerProcess) -> None:
     assert done.clock is Clock.SERVER
     assert done.client_total_s is not None
     assert done.prefill_s + done.decode_s < done.client_total_s
-    with build_engine(options(EngineKind.OPENAI, server.address)) as engine:
+    with build_engine(options(EngineKind.OPENAI, f"{server.address}/v1/")) as engine:
         assert engine.name == "llama.cpp"
         streamed = engine.generate(GenerationRequest(400, 30, seed=1))
     assert streamed.clock is Clock.CLIENT
@@ -281,6 +291,20 @@ def ollama() -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_a_counted_prompt_is_not_sent_again() -> None:
+    """Else the first prompt of a length would come from the server's cache."""
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text.split()) + OLLAMA_WORDS_OVERHEAD
+
+    words = FittedWords(count)
+    sent = [words.prompt(tokens, seed) for tokens in (20, 50) for seed in (9, 99, 999)]
+    assert [len(prompt.split()) for prompt in sent] == [18] * 3 + [48] * 3
+    assert not set(sent) & set(counted)
 
 
 def test_ollama_is_found_and_its_nanoseconds_are_read() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.measuring import POINTS, Workshop
+from tests.measuring import POINTS, ClockworkEngine, Workshop
 from token2metrics.errors import ConfigurationError, DataError
 from token2metrics.measure.journal import Burst, Entry, Idle, Journal, Visited, journal_path
 from token2metrics.measure.plan import Point
@@ -103,6 +103,15 @@ def test_another_campaign_is_refused(tmp_path: Path) -> None:
         Journal(path, other.campaign())
     with pytest.raises(ConfigurationError, match=r"model 'tiny', now 'large'.*another --output"):
         Journal(path, Workshop(path).campaign("large"))
+
+
+def test_the_table_of_somebody_else_is_kept(tmp_path: Path) -> None:
+    """A table without a journal was not measured by this campaign."""
+    shop = Workshop(tmp_path / "rows.parquet")
+    shop.output.write_text("theirs")
+    with pytest.raises(ConfigurationError, match=r"rows\.parquet\.journal\.jsonl beside it"):
+        shop.run(ClockworkEngine(shop.clock))
+    assert shop.output.read_text() == "theirs"
 
 
 def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:

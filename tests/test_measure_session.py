@@ -131,6 +131,16 @@ def test_a_run_resumes_wherever_it_stopped(
     assert rows(shop.output).height == 15
 
 
+def test_no_run_repeats_a_prompt(tmp_path: Path) -> None:
+    """A server may still have the prompts of an earlier run in its cache."""
+    shop = Workshop(tmp_path / "rows.parquet", rule=EVERY_REPEAT, budget_s=3.0)
+    runs = [ClockworkEngine(shop.clock), ClockworkEngine(shop.clock)]
+    for engine in runs:
+        shop.run(engine)
+    seeds = [request.seed for engine in runs for request in engine.requests]
+    assert len(set(seeds)) == len(seeds)
+
+
 def test_a_finished_campaign_is_not_measured_again(tmp_path: Path) -> None:
     """The same command then sends nothing, and writes the same table."""
     shop = Workshop(tmp_path / "rows.parquet", rule=EVERY_REPEAT)
@@ -188,7 +198,7 @@ def test_a_drift_with_heat_is_throttling(tmp_path: Path) -> None:
     [
         ({"input_tokens": 65}, INPUT_COUNT_DIFFERS, "asked for 64 prompt tokens"),
         ({"output_tokens": 10}, OUTPUT_COUNT_DIFFERS, "the engine counted 10"),
-        ({"cached_tokens": 3}, CACHED_PROMPT, "3 prompt tokens came from a cache"),
+        ({"cached_tokens": 7}, CACHED_PROMPT, "7 prompt tokens came from a cache"),
         ({"finish_reason": "stop"}, STOPPED_EARLY, "'stop'"),
         ({"client_total_s": 2.31}, SLOW_CLIENT, "1.30 times"),
         ({"note": "merged"}, UNCERTAIN_FIRST_TOKEN, "merged"),
@@ -203,8 +213,9 @@ def test_each_defect_of_an_answer_is_found(changes: dict[str, Any], flag: str, n
 
 
 def test_a_sound_answer_has_no_findings() -> None:
-    """A few percent between client and server are usual, and few steps tell nothing."""
+    """A few percent between client and server, and a cached begin of prompts, are usual."""
     assert check(Point(64, 11), GENERATION) == ()
+    assert check(Point(64, 11), replace(GENERATION, cached_tokens=6)) == ()
     assert client_to_server(GENERATION) == pytest.approx(1.01)
     for unknown in (
         replace(GENERATION, client_ttft_s=None),
@@ -216,7 +227,7 @@ def test_a_sound_answer_has_no_findings() -> None:
 
 
 def test_findings_are_in_the_rows(tmp_path: Path) -> None:
-    """Flags and notes of an answer are those of both its rows, and counted."""
+    """Flags and notes of an answer are those of its rows, a cache's of the prefill alone."""
 
     class Cached(ClockworkEngine):
         """Finds part of each prompt in a cache."""
@@ -227,8 +238,10 @@ def test_findings_are_in_the_rows(tmp_path: Path) -> None:
 
     shop = Workshop(tmp_path / "rows.parquet", points=(Point(64, 8),), rule=EVERY_REPEAT)
     report = shop.run(Cached(shop.clock))
-    assert report.flags == {CACHED_PROMPT: 6, STOPPED_EARLY: 6}
+    assert report.flags == {CACHED_PROMPT: 3, STOPPED_EARLY: 6}
     table = rows(shop.output)
-    assert table["quality_flags"].unique().to_list() == [f"{CACHED_PROMPT} {STOPPED_EARLY}"]
-    assert "7 prompt tokens came from a cache; generation" in table["note"][0]
+    prefill, decode = table.partition_by("phase", maintain_order=True)
+    assert prefill["quality_flags"].unique().to_list() == [f"{CACHED_PROMPT} {STOPPED_EARLY}"]
+    assert decode["quality_flags"].unique().to_list() == [STOPPED_EARLY]
+    assert "7 prompt tokens came from a cache; generation" in prefill["note"][0]
     assert table["cached_tokens"].to_list() == [7] * 6

@@ -230,7 +230,7 @@ def test_auto_takes_the_first_that_is_there(
     assert all(name in caplog.text for name in ("ina3221", "tegrastats", "nvml", "rapl"))
     caplog.clear()
     write_package(tmp_path, 0, 1)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="token2metrics"):
         assert built("auto", options).rail == "package-0"
     assert "no power from tegrastats: expected the program" in caplog.text
     assert "power from rapl: package-0 (rail)" in caplog.text

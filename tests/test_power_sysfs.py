@@ -56,6 +56,9 @@ def test_a_rail_can_be_chosen(tmp_path: Path) -> None:
     assert (one.rail, one.scope, two.scope) == ("VDD_CPU_CV", PowerScope.RAIL, PowerScope.RAIL)
     assert one.read() == pytest.approx(3.265)
     assert two.read() == pytest.approx(8.405)
+    named = build_meter("ina3221:VDD_CPU_CV", MeterOptions(sysfs_root=root))
+    assert named is not None
+    assert named.rail == one.rail
     every = meter_of(root, "VIN_SYS_5V0+VDD_CPU_CV+VDD_GPU_SOC")
     assert every.scope is PowerScope.MODULE
 

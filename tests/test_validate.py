@@ -32,6 +32,8 @@ GOOD: Mapping[str, str | None] = {
     "power_rail": "VDD_GPU_SOC",
     "power_w": None,
     "repeats": None,
+    "repeat": None,
+    "started_at_s": None,
     "quality_flags": None,
     "question": None,
     "source": "a paper",
@@ -234,6 +236,12 @@ def test_equal_rows_of_other_sources_are_repeats() -> None:
     assert validated.accepted.collect().get_column("row").to_list() == [1, 2]
     rejected = validated.rejected.collect()
     assert set(rejected.get_column("reason")) == {"duplicate of an earlier row"}
+
+
+def test_equal_repeats_are_no_duplicates() -> None:
+    """Clocks are coarse, so two repeats may take equally long; a copy is told by its number."""
+    repeats = [{**GOOD, "repeat": str(repeat)} for repeat in (0, 1, 1)]
+    assert validate(table(*repeats)).accepted.collect().get_column("row").to_list() == [1, 2]
 
 
 def test_a_million_duplicates_are_one_row() -> None:

@@ -67,10 +67,20 @@ REQUIRED = (
 )
 """Columns that a canonical file must have."""
 
-AS_READ = (*CANONICAL, "power_w", "quality_flags", "question", "phases_s", "stated_total_s")
+AS_READ = (
+    *CANONICAL,
+    "power_w",
+    "quality_flags",
+    "repeat",
+    "started_at_s",
+    "question",
+    "phases_s",
+    "stated_total_s",
+)
 """Columns of a table as read, all text.
 
-``power_w`` and ``quality_flags`` are optional columns of a file. ``question`` is the prompt of
+``power_w`` and ``quality_flags`` are optional columns of a file, as are ``repeat`` and
+``started_at_s``, which tell equal repeats from copies of a row. ``question`` is the prompt of
 the original formats; ``phases_s`` is the sum of a row's measured phases, ``stated_total_s`` the
 total that its file states beside them.
 """

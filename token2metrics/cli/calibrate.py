@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from token2metrics.cli.calibrated_model import experiment_of
 from token2metrics.cli.measure import (
     PURPOSE,
     Rows,
     campaign_of,
     conclude,
     effort_of,
-    find_model,
     instruments_for,
 )
 from token2metrics.cli.measure_options import (
@@ -30,13 +30,13 @@ from token2metrics.cli.measure_options import (
     MaxInputTokens,
     MaxOutputTokens,
     Minutes,
-    Model,
     Power,
     Seed,
     ServedModel,
     Target,
 )
 from token2metrics.cli.options import (
+    MODELS,
     WHERE,
     ArtifactDirectory,
     AsJson,
@@ -46,7 +46,6 @@ from token2metrics.cli.options import (
 )
 from token2metrics.cli.progress import ProgressBar
 from token2metrics.cli.session import Session, session_of
-from token2metrics.errors import ConfigurationError
 from token2metrics.extras import needing
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
 from token2metrics.measure.few_points import few_points
@@ -63,6 +62,17 @@ REPEATS = 3
 CI_PERCENT = 3.0
 GIGA, TERA = 1e9, 1e12
 
+ModelOrOnly = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        help="Model, by any name of an experiment file.  \\[default: that of --config, or the "
+        "only one of the artifact]",
+        rich_help_panel=MODELS,
+    ),
+]
 Points = Annotated[
     int,
     typer.Option(min=1, metavar="K", help="Token settings to measure, up to three times each."),
@@ -89,8 +99,8 @@ Arithmetic = Annotated[
 
 def calibrate(
     context: typer.Context,
-    model: Model,
     device: Device,
+    model: ModelOrOnly = None,
     target: Target = None,
     engine: EngineName = EngineKind.AUTO,
     served_model: ServedModel = None,
@@ -118,12 +128,8 @@ def calibrate(
     """
     session = session_of(context)
     plan = few_points(points, max_input_tokens, max_output_tokens)
-    experiment = find_model(session, model, config)
-    if experiment is None:
-        raise ConfigurationError(
-            f"expected --model to name a known experiment, got {model!r}, whose shape nobody "
-            "told; give --config FILE"
-        )
+    directory = session.directory(artifact)
+    experiment = experiment_of(session, model, config, directory)
     stated = {
         "memory_bandwidth_bytes_per_s": _times(memory_bandwidth_gb_per_s, GIGA),
         "compute_flop_per_s": _times(compute_tflop_per_s, TERA),
@@ -144,7 +150,7 @@ def calibrate(
         power=power,
         experiment=experiment,
         hardware=hardware_of(session, device, experiment, stated),
-        directory=session.directory(artifact),
+        directory=directory,
         data=tuple(data or ()),
         config_files=(config,) if config is not None else (),
     )

@@ -49,7 +49,8 @@ def scan(path: Path) -> tuple[pl.LazyFrame, ...]:
     if reader is None:
         known = ", ".join(READERS)
         raise DataError(
-            f"expected {path} to end in one of {known}, got {path.suffix!r}; convert the file"
+            f"expected {path} to end in one of {known}, got {path.suffix!r}; convert the file, "
+            "with ingest where a benchmark tool wrote it"
         )
     _refuse_unreadable(path)
     try:

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 FOLDER = "measured"
 TABLES = "*.parquet"
 PERCENT = 100.0
+NOT_TRAINED = "nothing was trained"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,10 +130,10 @@ class Calibrator:
         table = self.directory / FOLDER / f"{_slug(campaign)}.parquet"
         known = options.data or self._known_files(campaign.model)
         others = tuple(file for file in _tables(table.parent) if file != table)
-        before, whose = self._before(replace(options, data=(*known, *others)), training)
         report = run_campaign(campaign, self.instruments, effort, table, measuring)
         if report.stopped not in (Stop.FINISHED, Stop.OUT_OF_TIME) or not report.rows:
-            return self._report(campaign, report, (), whose)
+            return self._report(campaign, report, (), NOT_TRAINED)
+        before, whose = self._before(replace(options, data=(*known, *others)), training)
         all_data = replace(options, data=(*known, *others, table))
         run_training(all_data, self._choice(all_data), self.directory, self.settings, training)
         after = Predictor.load(self.directory).select(campaign.model, options.where)

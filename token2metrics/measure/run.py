@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from token2metrics.data.save_records import save_records, writer_of
+from token2metrics.errors import ConfigurationError
 from token2metrics.measure.journal import Campaign, Journal, journal_path
 from token2metrics.measure.session import Effort, Instruments, Session, Watcher
 from token2metrics.measure.summary import MeasureReport, summarise
@@ -29,10 +30,12 @@ def run_campaign(
         watcher: Who is told.
 
     Raises:
-        ConfigurationError: If the journal is of another campaign, or a file cannot be written.
+        ConfigurationError: If the journal is of another campaign, the table has none, or a file
+            cannot be written.
         DataError: If the journal cannot be read, or the table has an unknown ending.
     """
     writer_of(output)
+    _refuse_foreign(output)
     offset_s = instruments.wall_now_s() - instruments.now_s()
     records = RecordFactory(campaign, instruments.engine, lambda instant: instant + offset_s)
     with Journal(journal_path(output), campaign) as journal:
@@ -41,3 +44,16 @@ def run_campaign(
             ending = session.run()
         save_records(output, journal.records())
         return summarise(campaign, journal, effort, ending, output)
+
+
+def _refuse_foreign(output: Path) -> None:
+    """Refuse to write over a table that no campaign wrote.
+
+    Raises:
+        ConfigurationError: If there is one.
+    """
+    if output.exists() and not journal_path(output).exists():
+        raise ConfigurationError(
+            f"expected no table in {output}, or {journal_path(output).name} beside it, got a table "
+            "that is not of this campaign; give another --output, or remove it"
+        )

@@ -199,7 +199,11 @@ class Session:
         except EngineRefusedError as error:
             logger.warning("no energy of short prefills of %d tokens: %s", length, error)
             return
-        self._take(Burst(input_tokens=length, record=self._records.burst(repeated)))
+        visit = Visit(Point(length, 1), rank)
+        found = {f.flag: f for done in repeated.generations for f in check(visit.point, done)}
+        record = self._records.burst(repeated)
+        kept = of_visit(record, visit, tuple(found.values()), self._with.thermometer())
+        self._take(Burst(input_tokens=length, record=kept))
 
     def _take(self, entry: Entry) -> None:
         """Keep an entry, and tell of it."""

@@ -137,8 +137,6 @@ class LocalEngine(Engine):
             tokens = self._next(tokens, cache)
         self._wait()
         finished_s = time.monotonic()
-        if cache.get_seq_length() < request.input_tokens:
-            raise ConfigurationError(f"expected a model with a KV cache, got {self.model} without")
         return Generation(
             input_tokens=request.input_tokens,
             cached_tokens=0,
