@@ -24,6 +24,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from token2metrics.cli.app import reporting_errors
 from token2metrics.config import ExperimentConfig
 from token2metrics.experiments import experiments_directory, find_experiment, load_catalog
 from token2metrics.measure.ending import Stop
@@ -35,7 +36,7 @@ from token2metrics.measure.run import run_campaign
 from token2metrics.measure.schedule import StopRule
 from token2metrics.measure.session import Effort, Instruments
 from token2metrics.power.meter import PowerMeter
-from token2metrics.power.meters import build_meter
+from token2metrics.power.meters import AUTO, build_meter
 from token2metrics.power.thermal import hottest_c
 from token2metrics.report.measuring import MeasuringDisplay
 
@@ -47,7 +48,7 @@ SMALLEST_SHAPE = "1.5B"
 LONGEST = {CUDA: (8_192, 512), CPU: (256, 32)}
 """Most prompt and output tokens by default."""
 
-SETTLED = StopRule(most_repeats=3, target_share=0.02, confidence=0.9)
+EVERY_REPEAT = StopRule(most_repeats=3, target_share=0.0, confidence=0.9)
 SECONDS_PER_MINUTE = 60.0
 MEMORY_SHARE = 0.8
 """The rest is for the input embeddings, the KV cache and activations."""
@@ -94,6 +95,8 @@ class Stage:
 def stages(longest_input: int, longest_output: int) -> tuple[Stage, ...]:
     """Return what to measure, the most telling first: slopes, ends, steps, then what lies between.
 
+    No point comes twice, and a stage without any is left out.
+
     Args:
         longest_input: Most prompt tokens.
         longest_output: Most output tokens.
@@ -111,10 +114,17 @@ def stages(longest_input: int, longest_output: int) -> tuple[Stage, ...]:
         (length, longest_output) for length in doublings[:: len(doublings) // 3]
     ]
     named = {"1-slopes": slopes, "2-ends": ends, "3-steps": steps, "4-between": between}
-    return tuple(
-        Stage(name, tuple(Point(i, o) for i, o in dict.fromkeys(pairs) if i <= longest_input))
+    first_in = {
+        pair: name
+        for name, pairs in reversed(named.items())
+        for pair in pairs
+        if pair[0] <= longest_input
+    }
+    points = {
+        name: tuple(Point(*pair) for pair in dict.fromkeys(pairs) if first_in.get(pair) == name)
         for name, pairs in named.items()
-    )
+    }
+    return tuple(Stage(name, found) for name, found in points.items() if found)
 
 
 def machine(torch_device: str) -> str:
@@ -125,6 +135,19 @@ def machine(torch_device: str) -> str:
         found = CPU_NAME.search(CPU_INFO.read_text()) if CPU_INFO.exists() else None
         name = f"{found[1] if found else platform.processor()} {torch.get_num_threads()} threads"
     return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+
+
+def meter_spec(power: str, torch_device: str) -> str:
+    """Return the meter to build: for ``auto`` beside another CUDA device than the first, its own.
+
+    Args:
+        power: Meter that is asked for.
+        torch_device: Where torch runs, such as ``cuda:1``.
+    """
+    kind, _, index = torch_device.partition(":")
+    if power != AUTO or kind != CUDA or not index.isdigit() or int(index) == 0:
+        return power
+    return f"nvml:{index}"
 
 
 def fits(experiment: ExperimentConfig, torch_device: str) -> bool:
@@ -180,7 +203,7 @@ def measure_shape(
                 campaign = _campaign(experiment, stage, place, engine)
                 output = place.folder / f"{place.device}_{experiment.model.id}_{stage.name}.parquet"
                 instruments = Instruments(engine, meter, hottest_c)
-                effort = Effort(SETTLED, left_s, SEED, WARM_UP)
+                effort = Effort(EVERY_REPEAT, left_s, SEED, WARM_UP)
                 report = run_campaign(campaign, instruments, effort, output, display)
             console.print(f"{experiment.model.id} {stage.name}: {report.rows} rows")
             if report.stopped is Stop.INTERRUPTED:
@@ -255,7 +278,7 @@ def main(
     catalog = [one.model.name for one in load_catalog(experiments_directory(None))]
     names = shape or (catalog if kind == CUDA else [SMALLEST_SHAPE])
     wanted = sorted(shapes(names), key=lambda one: one.model.architecture.flop_per_token)
-    meter = build_meter(power)
+    meter = build_meter(meter_spec(power, where))
     for rank, experiment in enumerate(wanted):
         if not fits(experiment, where):
             console.print(f"{experiment.model.name} is left out: its weights do not fit")
@@ -267,4 +290,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with reporting_errors(Console(stderr=True)):
+        typer.run(main)

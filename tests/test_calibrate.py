@@ -82,6 +82,7 @@ def test_the_same_calibration_measures_nothing_twice(
     first, second = (json.loads(run(*command).out)["measured"] for _ in range(2))
     assert first["rows"] == second["rows"]
     assert first["points"] == second["points"]
+    assert {point["repeats"] for point in first["points"]} == {3}
 
 
 def test_an_absent_engine_leaves_the_artifact_alone(run: Run, place: Path) -> None:
@@ -99,6 +100,7 @@ def test_an_absent_engine_leaves_the_artifact_alone(run: Run, place: Path) -> No
         (("--points", "40", "--max-input-tokens", "20"), "ask for fewer --points"),
         (("--max-output-tokens", "1"), "answers of 2"),
         (("--memory-bandwidth-gb-per-s", "-1"), "memory_bandwidth_bytes_per_s"),
+        (("--device", " "), "--device to name the device"),
     ],
 )
 def test_wrong_options_are_refused(

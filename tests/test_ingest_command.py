@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +29,7 @@ print("LOADED", code, *sorted({name.partition(".")[0] for name in sys.modules} &
 """
 TOLD = ("--device", "orin-nano", "--power-mode", "maxn", "--runtime", "any", "--precision", "bf16")
 TEGRASTATS = "09-21-2026 14:13:{second:02d} RAM 1/2MB GR3D_FREQ 0% VDD_IN {milliwatts}mW/5000mW\n"
+TEGRASTATS_JP4 = "RAM 1/2MB GR3D_FREQ 0% VDD_IN 5000/4321"
 POWER_W = 5.0
 
 Write = Callable[[str, str], Path]
@@ -168,21 +170,99 @@ def test_a_power_log_gives_energies(run: Run, write: Write) -> None:
     assert decode["energy_samples"] >= 5
 
 
-def test_local_times_need_a_zone(run: Run, write: Write) -> None:
+def test_local_times_need_a_zone(run: Run, write: Write, long_request: Path) -> None:
     """Tegrastats writes local times; a zone turns them into times of day."""
-    start_ns = int(EPOCH_S * 1e9)
-    long = {**AIPERF["metrics"], "request_latency": {"value": 8_000.0, "unit": "ms"}}
-    metadata = {"request_start_ns": start_ns, "request_end_ns": start_ns + 8 * 10**9}
-    file = write("profile.jsonl", lines({"metadata": metadata, "metrics": long}))
     log = write(
         "tegrastats.log",
         "".join(TEGRASTATS.format(second=second, milliwatts=5_000) for second in range(10, 40)),
     )
-    command = ("ingest", file, "-o", "rows.csv", "--power-log", log)
+    command = ("ingest", long_request, "-o", "rows.csv", "--power-log", log)
     assert "--log-zone tells in which zone" in run(*command).out
     outcome = run(*command, "--log-zone", "UTC", "--json")
     assert json.loads(outcome.out)["energies"]["with_energy"] == 1
     refused(run(*command, "--log-zone", "Atlantis/Capital"), "--log-zone", "'Atlantis/Capital'")
+
+
+@pytest.fixture
+def long_request(write: Write) -> Path:
+    """Return the result of one request that took eight seconds from ``EPOCH_S`` on."""
+    start_ns = int(EPOCH_S * 1e9)
+    long = {**AIPERF["metrics"], "request_latency": {"value": 8_000.0, "unit": "ms"}}
+    metadata = {"request_start_ns": start_ns, "request_end_ns": start_ns + 8 * 10**9}
+    return write("profile.jsonl", lines({"metadata": metadata, "metrics": long}))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        str(EPOCH_S - 2),
+        datetime.fromtimestamp(EPOCH_S - 2, timezone(timedelta(hours=2))).isoformat(),
+    ],
+)
+def test_a_log_without_times_can_be_joined(
+    run: Run, write: Write, long_request: Path, start: str
+) -> None:
+    """The errors and notes name the options that help, and these do help."""
+    log = write("tegrastats.log", (TEGRASTATS_JP4 + "\n") * 40)
+    command = ("ingest", long_request, "-o", "rows.parquet", "--power-log", log)
+    refused(run(*command), "tegrastats.log", "--log-interval", "--log-start")
+    timed = (*command, "--log-interval", "0.5")
+    assert "--log-start tells when it began" in run(*timed).out
+    outcome = run(*timed, "--log-start", start)
+    assert "1 row with an energy" in outcome.out, outcome.err
+    _, decode = pl.read_parquet("rows.parquet").rows(named=True)
+    assert decode["energy_j"] == pytest.approx(POWER_W * decode["latency_s"], rel=1e-6)
+    assert decode["power_rail"] == "VDD_IN"
+
+
+def test_a_card_of_several_can_be_joined(run: Run, write: Write, long_request: Path) -> None:
+    """The error names the option for the rail, and it takes that card alone."""
+    rows = [
+        f"{datetime.fromtimestamp(EPOCH_S + second / 2 - 2, UTC):%Y/%m/%d %H:%M:%S.%f}, {card}, "
+        f"{POWER_W * (card + 1)} W"
+        for second in range(40)
+        for card in range(2)
+    ]
+    log = write("cards.csv", "\n".join(["timestamp, index, power.draw", *rows]) + "\n")
+    zoned = ("ingest", long_request, "-o", "rows.parquet", "--power-log", log, "--log-zone", "UTC")
+    refused(run(*zoned), "gpu0, gpu1", "--log-rail")
+    refused(run(*zoned, "--log-rail", "gpu2"), "has no 'gpu2'")
+    assert run(*zoned, "--log-rail", "gpu1").code == 0
+    _, decode = pl.read_parquet("rows.parquet").rows(named=True)
+    assert decode["energy_j"] == pytest.approx(2 * POWER_W * decode["latency_s"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--log-interval", "0"], "positive seconds, got 0"),
+        (["--log-interval", "nan"], "positive seconds, got nan"),
+        (["--log-start", "yesterday"], "seconds since 1970, got 'yesterday'"),
+        (["--log-start", "2026-09-21T14:13:10"], "a time with its zone"),
+        (["--log-start", "12.5"], "seconds since 1970, got '12.5'"),
+        (["--log-start", "1790000000", "--power-log", "b.csv"], "one --power-log"),
+    ],
+)
+def test_wrong_words_about_a_log_are_refused(
+    run: Run, write: Write, long_request: Path, options: list[str], words: str
+) -> None:
+    """In one line, and also where there is no log that they could be about."""
+    log = write("power.csv", power_csv(EPOCH_S, 10))
+    command = ("ingest", long_request, "-o", "rows.csv")
+    refused(run(*command, "--power-log", log, *options), words)
+    refused(run(*command, *options[:2]), "expected --power-log beside")
+
+
+def test_the_table_shows_names_and_messages_paths(run: Run, write: Write) -> None:
+    """A long path would be folded in the table beyond recognition."""
+    folder = Path("results_of_the_campaign/of_a_long_night/on_every_board")
+    folder.mkdir(parents=True)
+    file = write(str(folder / "profile.jsonl"), SAMPLES["aiperf"].text)
+    shown = run("ingest", file, "-o", "rows.csv").out
+    table, messages = shown.split("\n\n", 1)
+    assert "profile.jsonl" in table
+    assert folder.name not in table
+    assert f"{file}: set aside 1" in messages.replace("\n", "")
 
 
 @pytest.mark.parametrize(

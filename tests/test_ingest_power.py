@@ -81,6 +81,7 @@ def test_energy_of_rising_power_is_exact(started_s: float, latency_s: float) -> 
         (decode(1.0), log(ClockKind.LOCAL), LOCAL_CLOCK),
         (decode(1.0), log(ClockKind.RELATIVE), RELATIVE_CLOCK),
         (decode(1.0), log(with_trace=False), NO_TRACE),
+        (decode(1.0), log(ClockKind.RELATIVE, with_trace=False), NO_TRACE),
         (decode(1.0, latency_s=0.05), log(), "power readings in 0.050 s"),
         (decode(9.0), log(), "after the last reading"),
         (decode(-1.0), log(), "before the first reading"),

@@ -13,7 +13,14 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import Run, refused
-from tests.gguf_server import SMALL, ServerProcess, serving, start_server, write_gguf
+from tests.gguf_server import (
+    CONTEXT_TOKENS,
+    SMALL,
+    ServerProcess,
+    serving,
+    start_server,
+    write_gguf,
+)
 from tests.measuring import POINTS, RULE, ClockworkEngine, Workshop
 from tests.test_imports import PROBE, in_a_new_process
 from token2metrics.measure.engines.http import Answer, Body, HttpConnection
@@ -182,6 +189,23 @@ def test_everything_refused_is_an_error(run: Run, server: ServerProcess, plan: P
     assert "9000+2 tokens refused: 9002 tokens exceed its context of 2048" in outcome.out
 
 
+def test_the_automatic_plan_fits_the_engine(run: Run, server: ServerProcess, plan: Path) -> None:
+    """Nothing is refused for its length, and the shorter plan is told."""
+    longest = ("--plan", "auto", "--max-input-tokens", 4_000, "--max-output-tokens", 8)
+    outcome = run(*command(server.address, *longest, "--max-repeats", 1, "--json"))
+    assert outcome.code == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert report["refusals"] == []
+    assert max(point["input_tokens"] for point in report["points"]) == CONTEXT_TOKENS - 8
+    assert f"instead of 4000: the engine's context of {CONTEXT_TOKENS}" in outcome.err
+
+
+def test_a_name_without_a_choice_is_refused(run: Run, server: ServerProcess, plan: Path) -> None:
+    """llama.cpp's server has one model, whatever it is called."""
+    outcome = run(*command(server.address, "--served-model", "other"))
+    refused(outcome, "no --served-model with the engine llama.cpp", "'other'")
+
+
 def test_the_local_engine_needs_no_server(run: Run, clean_place: Path) -> None:
     """Any ``config.json`` is measured, by the automatic plan."""
     Path("config.json").write_text(json.dumps(TINY_SHAPE))
@@ -247,6 +271,9 @@ def test_a_damaged_journal_is_told(run: Run, server: ServerProcess, plan: Path) 
         (["--config", "nowhere.py"], ["nowhere.py"]),
         (["--engine", "magic"], ["magic"]),
         (["--minutes", "-1"], ["--minutes"]),
+        (["--device", ""], ["--device to name the device", "got ''"]),
+        (["--architecture", "config.json"], ["--architecture with --engine local alone", "auto"]),
+        (["--engine", "local", "--served-model", "a"], ["no --served-model with the engine local"]),
     ],
 )
 def test_wrong_input_is_refused(run: Run, arguments: list[str], words: list[str]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.measuring import ClockworkEngine, RampMeter, Workshop
-from token2metrics.measure.energy import FEWEST_BUSY_SHARE, needed_s, repeat_prefill
+from tests.measuring import ClockworkEngine, RampMeter, Ticking, Workshop
+from token2metrics.measure.energy import needed_s, repeat_prefill
 from token2metrics.measure.engines.engine import Generation, GenerationRequest
 from token2metrics.measure.plan import Point
 from token2metrics.measure.schedule import StopRule
@@ -73,11 +76,19 @@ def test_short_prefills_are_repeated_back_to_back(tmp_path: Path) -> None:
     assert bursts["latency_s"].to_list() == pytest.approx([0.064] * BURSTS_PER_LENGTH)
     assert bursts["energy_j"].to_list() == pytest.approx([7.0 * 0.064] * BURSTS_PER_LENGTH)
     assert bursts["energy_window_s"].to_list() == pytest.approx([0.064] * BURSTS_PER_LENGTH)
-    assert min(bursts["energy_samples"]) >= FEWEST_BUSY_SAMPLES
+    assert bursts["energy_samples"].null_count() == BURSTS_PER_LENGTH
+    for note in bursts["note"]:
+        prefills, readings = map(int, re.findall(r"\d+", note))
+        assert note == f"energy of {prefills} prefills back to back by {readings} readings"
+        assert prefills == count
+        assert readings >= FEWEST_BUSY_SAMPLES
+    single = table.filter(pl.col("input_tokens") == LONG.input_tokens)
+    assert min(single["energy_samples"]) >= FEWEST_BUSY_SAMPLES
 
 
-def test_a_burst_that_mostly_waits_has_no_energy(tmp_path: Path) -> None:
-    """Where a client takes longer than the engine, the window would be of idle power."""
+@given(st.floats(0.0, 2.0))
+def test_a_burst_with_waiting_has_no_energy(waiting: float) -> None:
+    """Where a client keeps the engine idle, the window would be of idle power in part."""
 
     class Distant(ClockworkEngine):
         """Is reached over a slow network."""
@@ -85,16 +96,16 @@ def test_a_burst_that_mostly_waits_has_no_energy(tmp_path: Path) -> None:
         def generate(self, request: GenerationRequest) -> Generation:
             """Answer late."""
             done = super().generate(request)
-            self._clock.pass_s(3 * done.prefill_s)
+            self._clock.pass_s(waiting * done.prefill_s)
             return done
 
-    shop = Workshop(tmp_path / "rows.parquet")
     meter = RampMeter(period_s=0.1)
-    repeated = repeat_prefill(Distant(shop.clock), meter, 64, lambda rank: rank)
+    repeated = repeat_prefill(Distant(Ticking()), meter, 64, lambda rank: rank)
     busy = sum(one.prefill_s for one in repeated.generations)
-    assert busy < FEWEST_BUSY_SHARE * repeated.metered.span_s
-    assert repeated.metered.window.energy_j is None
-    assert "worked only" in (repeated.metered.window.why_not or "")
+    is_busy = busy >= 0.8 * repeated.metered.span_s
+    assert (repeated.metered.window.energy_j is not None) is is_busy
+    assert is_busy or "worked only" in (repeated.metered.window.why_not or "")
+    assert is_busy or waiting > 0.25
 
 
 def test_idle_power_is_metered_before_and_after(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.gguf_server import CONTEXT_TOKENS, SMALL, ServerProcess, serving, write_gguf
 from token2metrics.architecture import Architecture
@@ -23,10 +25,12 @@ from token2metrics.measure.engines.engine import (
     EngineRefusedError,
     GenerationRequest,
 )
+from token2metrics.measure.engines.http import HttpConnection
 from token2metrics.measure.engines.llama_cpp import precision_of
 from token2metrics.measure.engines.local import LocalEngine
 from token2metrics.measure.engines.openai import OpenAiEngine
 from token2metrics.measure.engines.prompts import random_token_ids
+from token2metrics.measure.engines.server_clock import Arrivals, ServerReport, generation_of
 from token2metrics.measure.engines.words import FittedWords
 from token2metrics.measure.place import on_this_machine
 from token2metrics.records import Clock
@@ -281,9 +285,9 @@ class OllamaPages(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def ollama() -> Iterator[str]:
+def ollama(pages: type[OllamaPages] = OllamaPages) -> Iterator[str]:
     """Serve Ollama's format on loopback."""
-    with HTTPServer(("127.0.0.1", 0), OllamaPages) as server:
+    with HTTPServer(("127.0.0.1", 0), pages) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -291,6 +295,74 @@ def ollama() -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Serve one status for every prompt on loopback."""
+
+    class Failing(OllamaPages):
+        """Has the pages, and fails at every prompt."""
+
+        def do_POST(self) -> None:
+            """Fail."""
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"no luck")
+
+    with ollama(Failing) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, EngineRefusedError),
+        (500, EngineRefusedError),
+        (501, EngineRefusedError),
+        (502, EngineLostError),
+        (503, EngineLostError),
+        (504, EngineLostError),
+        (507, EngineRefusedError),
+    ],
+)
+def test_a_failure_at_one_request_is_no_absence(status: int, error: type[Exception]) -> None:
+    """Else a request at which the engine always fails would end every run."""
+    with (
+        answering(status) as address,
+        HttpConnection(address) as connection,
+        pytest.raises(error, match=f"HTTP {status}: no luck"),
+    ):
+        list(connection.lines("/api/generate", {}, dict))
+
+
+@given(
+    st.floats(0.0, 10.0),
+    st.floats(0.0, 10.0),
+    st.floats(0.0, 1.0),
+    st.none() | st.floats(0.0, 1.0),
+)
+def test_windows_are_as_long_as_the_server_says(
+    prefill_s: float, decode_s: float, late_s: float, merged_s: float | None
+) -> None:
+    """However late the client saw the tokens, and whether it saw the first one alone."""
+    sent_s = 100.0
+    last_s = sent_s + prefill_s + decode_s + late_s
+    first_s = None if merged_s is None else sent_s + prefill_s + late_s * merged_s
+    report = ServerReport(
+        input_tokens=9,
+        cached_tokens=None,
+        output_tokens=5,
+        prefill_s=prefill_s,
+        decode_s=decode_s,
+        finish_reason=None,
+    )
+    done = generation_of(report, Arrivals(sent_s, first_s, last_s))
+    assert sent_s <= done.started_s <= done.first_token_s <= done.finished_s <= last_s
+    assert done.first_token_s - done.started_s == pytest.approx(prefill_s, abs=ROUNDING_S)
+    assert done.finished_s - done.first_token_s == pytest.approx(decode_s, abs=ROUNDING_S)
+    assert done.client_total_s == last_s - sent_s
 
 
 def test_a_counted_prompt_is_not_sent_again() -> None:

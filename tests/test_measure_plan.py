@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from token2metrics.errors import ConfigurationError, DataError
 from token2metrics.measure.confidence import median_interval
-from token2metrics.measure.plan import AUTO, Point, auto_plan, build_plan, read_plan
+from token2metrics.measure.few_points import few_points
+from token2metrics.measure.plan import (
+    AUTO,
+    Point,
+    auto_plan,
+    build_plan,
+    fitting_prompt,
+    read_plan,
+)
 from token2metrics.measure.schedule import StopRule, next_visit
 from token2metrics.vocabulary import Phase
 
@@ -40,6 +48,33 @@ def test_the_automatic_plan_stays_in_its_range(longest_input: int, longest_outpu
     assert max(point.input_tokens for point in plan) == longest_input
     assert max(point.output_tokens for point in plan) == longest_output
     assert min(min(point.input_tokens, point.output_tokens) for point in plan) == 1
+
+
+@given(lengths, lengths, st.integers(2, 20_000))
+def test_the_automatic_plan_keeps_to_the_context(
+    longest_input: int, longest_output: int, context: int
+) -> None:
+    """Every request fits, as far as one token of prompt beside the answer does."""
+    plan = build_plan(AUTO, longest_input, longest_output, context)
+    assert max(point.tokens for point in plan) <= max(context, 1 + longest_output)
+    prompts = [point.input_tokens for point in plan]
+    assert max(prompts) == fitting_prompt(longest_input, longest_output, context)
+    assert 1 <= max(prompts) <= longest_input
+    if longest_input + longest_output <= context:
+        assert plan == auto_plan(longest_input, longest_output)
+    elif longest_output < context:
+        assert max(point.tokens for point in plan) == context
+
+
+def test_a_shorter_plan_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """With the numbers, and only where it is shorter; a plan of a file is as it is."""
+    (tmp_path / "grid.csv").write_text("input_tokens,output_tokens\n900,9\n")
+    assert build_plan(str(tmp_path / "grid.csv"), 1, 1, 100) == (Point(900, 9),)
+    assert build_plan(AUTO, 100, 28, 128) == auto_plan(100, 28)
+    assert few_points(3, 100, 28, None) == few_points(3, 100, 28)
+    assert caplog.text == ""
+    assert few_points(3, 200, 28, 128) == few_points(3, 100, 28)
+    assert "up to 100 tokens instead of 200: the engine's context of 128" in caplog.text
 
 
 def test_a_file_is_read_by_its_column_names(tmp_path: Path) -> None:

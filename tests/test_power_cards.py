@@ -166,6 +166,23 @@ def test_a_card_that_zeus_knows_is_read() -> None:
             zeus.build(MeterOptions(argument=number), cards)
 
 
+def test_a_card_that_zeus_loses_has_no_energy(caplog: pytest.LogCaptureFixture) -> None:
+    """What the library raises is the reason of windows without energy, and is refused at first."""
+    card, time = Card(), SteppedTime()
+    meter = zeus.build(MeterOptions(timing=time.timing), ZeusCards(card))
+    with caplog.at_level(logging.WARNING), meter:
+        start_s = time.now_s
+        card.counts = False
+        for _ in range(STEPS):
+            time.step()
+        window = meter.window(start_s, time.now_s)
+    assert meter.failures == STEPS
+    assert window.energy_j is None
+    assert "after the last reading (a reading failed: Zeus: Not Supported)" in str(window.why_not)
+    with pytest.raises(ConfigurationError, match="cannot read the power of gpu0: Zeus"), meter:
+        pass
+
+
 def test_the_real_zeus_finds_a_card_or_says_why_not() -> None:
     """The library is used as it is installed."""
     pytest.importorskip("zeus.device")

@@ -13,20 +13,32 @@ from hypothesis import strategies as st
 
 from tests import power_logs as texts
 from token2metrics.errors import DataError
-from token2metrics.power.logs import ClockKind, PowerLog, known_formats, read_power_log, recognise
+from token2metrics.power.logs import (
+    ClockKind,
+    PowerLog,
+    ReadOptions,
+    known_formats,
+    read_power_log,
+    recognise,
+)
 from token2metrics.records import PowerScope
 
 BERLIN = ZoneInfo("Europe/Berlin")
+START_S = 1_790_000_000.0
 WRONG_UNITS = (1e3, 1e-3, 1e6, 1e-6)
 
 
 def read(
-    folder: Path, text: str, rail: str | None = None, interval_s: float | None = 0.1
+    folder: Path,
+    text: str,
+    rail: str | None = None,
+    interval_s: float | None = 0.1,
+    start_s: float | None = None,
 ) -> PowerLog:
     """Read a log from a file."""
     path = folder / "power.log"
     path.write_text(text, newline="")
-    return read_power_log(path, rail, interval_s)
+    return read_power_log(path, ReadOptions(rail, interval_s, start_s=start_s))
 
 
 def total_w(log: PowerLog) -> list[float]:
@@ -73,8 +85,26 @@ def test_lines_without_times_lie_at_equal_distances(tmp_path: Path) -> None:
     assert log.temperatures == ((0.0, 34.0), (1.0, 34.0))
     assert log.hottest_c(0.5, 2.0) == 34.0
     assert log.hottest_c(2.0, 3.0) is None
-    with pytest.raises(DataError, match="how many seconds"):
+    with pytest.raises(DataError, match=r"--log-interval how many seconds .* --log-start when"):
         read(tmp_path, text, interval_s=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "interval_s"),
+    [
+        (f"nothing\n{texts.NANO}\n{texts.NANO}\n", 0.5),
+        ("time_s,power_w\n7.0,on\n7.5,41.5\n8.0,41.5\n", None),
+    ],
+)
+def test_a_start_places_relative_times(tmp_path: Path, text: str, interval_s: float | None) -> None:
+    """It is the time of the first line, also where that line has no power."""
+    log = read(tmp_path, text, interval_s=interval_s, start_s=START_S)
+    assert log.total is not None
+    assert log.clock is ClockKind.EPOCH
+    assert list(log.total.times_s) == [START_S + 0.5, START_S + 1.0]
+    dated = read(tmp_path, texts.PLUG, start_s=START_S).total
+    assert dated is not None
+    assert dated.times_s[0] == seconds("2026-06-18 08:00:00")
 
 
 def test_lines_of_one_second_are_spread_over_it(tmp_path: Path) -> None:
@@ -88,16 +118,16 @@ def test_lines_of_one_second_are_spread_over_it(tmp_path: Path) -> None:
     expected = [0.875 + 0.25 * place for place in range(11)]
     assert [time_s - start_s for time_s in log.total.times_s] == pytest.approx(expected)
     assert log.clock is ClockKind.LOCAL
-    assert read_power_log(tmp_path / "power.log", zone=BERLIN).clock is ClockKind.EPOCH
-    in_berlin = read_power_log(tmp_path / "power.log", zone=BERLIN).total
-    assert in_berlin is not None
-    assert in_berlin.times_s[0] == pytest.approx(start_s - 2 * 3600 + 0.875)
+    zoned = read_power_log(tmp_path / "power.log", ReadOptions(zone=BERLIN))
+    assert zoned.clock is ClockKind.EPOCH
+    assert zoned.total is not None
+    assert zoned.total.times_s[0] == pytest.approx(start_s - 2 * 3600 + 0.875)
 
 
 def test_a_log_of_several_boards_is_refused(tmp_path: Path) -> None:
     """Rails of boards never mix; a single stray line is set aside."""
     boards = [texts.NANO, texts.XAVIER_NX, texts.AGX_XAVIER]
-    with pytest.raises(DataError, match="rails of several"):
+    with pytest.raises(DataError, match=r"rails of several.*--log-rail"):
         read(tmp_path, "\n".join(boards))
     log = read(tmp_path, "\n".join([texts.NANO] * 5 + [texts.XAVIER_NX]))
     assert log.set_aside == {"lacks a rail of POM_5V_IN": 1}
@@ -127,7 +157,7 @@ def test_nvidia_smi(tmp_path: Path) -> None:
 
 def test_several_cards_need_a_choice(tmp_path: Path) -> None:
     """Which card a model ran on is not guessed."""
-    with pytest.raises(DataError, match="gpu0, gpu1; choose a rail"):
+    with pytest.raises(DataError, match=r"gpu0, gpu1; choose a rail.*--log-rail"):
         read(tmp_path, texts.NVIDIA_SMI_PAIR)
     assert total_w(read(tmp_path, texts.NVIDIA_SMI_PAIR, rail="gpu1")) == [60.0, 61.0]
     assert total_w(read(tmp_path, texts.NVIDIA_SMI_PAIR, rail="gpu0+gpu1")) == [180.0, 191.0]
@@ -315,6 +345,7 @@ def test_any_text_is_read_or_refused(tmp_path: Path, text: str, hours: int) -> N
     for head in ("", *(log.splitlines()[0] + "\n" for log in texts.LOGS.values())):
         path.write_text(head + text, newline="")
         try:
-            read_power_log(path, interval_s=1.0, zone=timezone(timedelta(hours=hours)))
+            zone = timezone(timedelta(hours=hours))
+            read_power_log(path, ReadOptions(interval_s=1.0, zone=zone))
         except DataError:
             continue

@@ -71,6 +71,23 @@ def test_a_rail_of_tegrastats_can_be_chosen() -> None:
         build_meter("tegrastats", MeterOptions(rail="VDD_IN"))
 
 
+def test_a_tegrastats_that_ends_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What follows its end has no energy, and the reason is said once in the log."""
+    write_program(tmp_path / "bin", "tegrastats", [texts.THOR], times=2)
+    monkeypatch.setenv("PATH", on_path(tmp_path / "bin"))
+    with caplog.at_level(logging.WARNING), built("tegrastats", MeterOptions()) as meter:
+        limit_s = time.monotonic() + LONG_S
+        while not caplog.records and time.monotonic() < limit_s:
+            end_s = time.monotonic()
+            meter.window(end_s, end_s)
+        window = meter.window(end_s, time.monotonic())
+    assert window.energy_j is None
+    assert "(it is read no more: what it is read from has ended)" in str(window.why_not)
+    assert len(caplog.records) == 1
+
+
 def test_a_tegrastats_without_power_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +145,10 @@ def test_rapl_that_is_not_there_is_told(tmp_path: Path) -> None:
     write(counter, "none")
     with pytest.raises(ConfigurationError, match="cannot read the energy counters"):
         build_meter("rapl", options)
+    write(write_package(tmp_path, 0, 1).parent / "max_energy_range_uj", 0)
+    with pytest.raises(ConfigurationError, match=r"expected a positive range .* got 0"):
+        build_meter("rapl", options)
+    assert build_meter("auto", options) is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -157,6 +178,8 @@ def test_a_stated_power() -> None:
         ("replay:", "expected a power log"),
         ("nvml:first", "number of a card"),
         ("zeus:first", "number of a card"),
+        ("rapl:package-0", "expected 'rapl' alone"),
+        ("none:x", "expected a power meter among auto, none, .* got 'none:x'"),
         ("watt", "expected a power meter among auto, none, ina3221"),
     ],
 )
@@ -193,13 +216,23 @@ def test_a_log_with_dates_needs_no_offset(tmp_path: Path) -> None:
     meter = built(f"replay:{path}", MeterOptions(rail="VDD_IN"))
     assert meter.window(start_s, start_s + 8).energy_j == pytest.approx(8 * 0.005)
     path.write_text("time_s,power_w\n1,2\n")
-    with pytest.raises(ConfigurationError, match="offset of its clock"):
+    with pytest.raises(ConfigurationError, match="log with dates"):
         build_meter(f"replay:{path}")
     path.write_text(texts.ZEUS)
     with pytest.raises(DataError, match="expected power over time"):
         build_meter(f"replay:{path}")
     with pytest.raises(DataError, match="cannot read"):
         build_meter(f"replay:{tmp_path / 'missing'}")
+
+
+def test_a_rail_of_a_replayed_log_can_be_chosen(tmp_path: Path) -> None:
+    """It follows the file, whose own name may have a colon."""
+    for name in ("cards.csv", "cards:gpu0"):
+        path = tmp_path / name
+        path.write_text(texts.NVIDIA_SMI_PAIR)
+        assert built(f"replay:{path}:gpu1", MeterOptions()).rail == "gpu1"
+        with pytest.raises(DataError, match="gpu0, gpu1; choose a rail"):
+            build_meter(f"replay:{path}")
 
 
 @pytest.mark.parametrize(("name", "package"), [("nvml", "pynvml"), ("zeus", "zeus")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from token2metrics.errors import ConfigurationError, DataError
 from token2metrics.power.meters import MeterOptions, build_meter
 from token2metrics.power.meters.ina3221 import Ina3221Meter, find_channels
 from token2metrics.power.rails import choose_rails
-from token2metrics.power.sampler import PolledMeter
+from token2metrics.power.sampler import PolledMeter, Timing
 from token2metrics.power.thermal import hottest_c
 from token2metrics.records import PowerScope
 
@@ -187,6 +188,32 @@ def test_failed_readings_are_left_out_and_told(
     current.unlink()
     with pytest.raises(ConfigurationError, match="cannot read the power of VDD_IN"), meter:
         pass
+
+
+class RaisingMeter(PolledMeter):
+    """A meter whose code fails in a way that nobody foresaw, some readings after its start."""
+
+    readings = 0
+
+    def read(self) -> float:
+        """Return one watt, until it fails."""
+        self.readings += 1
+        if self.readings > 1:
+            raise LookupError("unforeseen")
+        return 1.0
+
+
+def test_whatever_a_reading_raises_is_the_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """The thread never dies in silence: windows have no energy and say why."""
+    ticks = itertools.count()
+    timing = Timing(lambda: float(next(ticks)), lambda _event, _seconds: False)
+    meter = RaisingMeter("x", PowerScope.RAIL, PERIOD_S, timing)
+    with caplog.at_level(logging.WARNING), meter:
+        start_s = timing.clock()
+    window = meter.window(start_s, timing.clock())
+    assert window.energy_j is None
+    assert "after the last reading (it is read no more: unforeseen)" in str(window.why_not)
+    assert len(caplog.records) == 1
 
 
 def test_the_hottest_zone_counts(tmp_path: Path) -> None:

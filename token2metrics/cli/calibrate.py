@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +50,7 @@ from token2metrics.cli.session import Session, session_of
 from token2metrics.extras import needing
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
 from token2metrics.measure.few_points import few_points
-from token2metrics.measure.plan import AUTO, Point
+from token2metrics.measure.plan import AUTO, Planner
 from token2metrics.precision import is_known
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 DEFAULT_POINTS = 5
 REPEATS = 3
-CI_PERCENT = 3.0
+EVERY_REPEAT_PERCENT = 0.0
 GIGA, TERA = 1e9, 1e12
 
 ModelOrOnly = Annotated[
@@ -75,7 +76,7 @@ ModelOrOnly = Annotated[
 ]
 Points = Annotated[
     int,
-    typer.Option(min=1, metavar="K", help="Token settings to measure, up to three times each."),
+    typer.Option(min=1, metavar="K", help="Token settings to measure, three times each."),
 ]
 Bandwidth = Annotated[
     float | None,
@@ -127,7 +128,7 @@ def calibrate(
     --model 1.5B --device orin-nano --points 5[/]
     """
     session = session_of(context)
-    plan = few_points(points, max_input_tokens, max_output_tokens)
+    planner = partial(few_points, points, max_input_tokens, max_output_tokens)
     directory = session.directory(artifact)
     experiment = experiment_of(session, model, config, directory)
     stated = {
@@ -142,11 +143,11 @@ def calibrate(
             shape=experiment.model.architecture,
             precision=precision,
             torch_device=session.settings.torch_device,
-            context_tokens=max(point.tokens for point in plan),
+            context_tokens=max(point.tokens for point in planner(None)),
         ),
         rows=Rows(experiment.model.id, device, power_mode, precision),
-        points=plan,
-        effort=effort_of(REPEATS, CI_PERCENT, minutes, seed, DEFAULT_WARM_UP),
+        planner=planner,
+        effort=effort_of(REPEATS, EVERY_REPEAT_PERCENT, minutes, seed, DEFAULT_WARM_UP),
         power=power,
         experiment=experiment,
         hardware=hardware_of(session, device, experiment, stated),
@@ -169,7 +170,7 @@ class Wanted:
     Attributes:
         engine: Which engine.
         rows: What all rows say alike.
-        points: What to measure.
+        planner: Says what to measure, for the context of the engine.
         effort: How much of it.
         power: Which meter.
         experiment: The model.
@@ -181,7 +182,7 @@ class Wanted:
 
     engine: EngineOptions
     rows: Rows
-    points: tuple[Point, ...]
+    planner: Planner
     effort: Effort
     power: str
     experiment: ExperimentConfig
@@ -235,7 +236,7 @@ def run_calibration(session: Session, wanted: Wanted) -> CalibrationReport:
         ExitStack() as at_end,
     ):
         training = at_end.push(ProgressBar(session.errors))
-        campaign = campaign_of(engine, wanted.rows, wanted.points)
+        campaign = campaign_of(engine, wanted.rows, wanted.planner(engine.context_tokens))
         calibrator = Calibrator(
             instruments=instruments_for(engine, wanted.engine.target, wanted.power),
             hardware=wanted.hardware,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
@@ -19,7 +18,6 @@ from token2metrics.cli.options import (
     RuntimeName,
 )
 from token2metrics.cli.session import Session, session_of
-from token2metrics.errors import ConfigurationError
 from token2metrics.extras import needing
 
 if TYPE_CHECKING:
@@ -74,6 +72,34 @@ LogZone = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
+LogStart = Annotated[
+    str | None,
+    typer.Option(
+        "--log-start",
+        metavar="TIME",
+        help="When the first line of a power log with relative times was written: ISO 8601 with "
+        "its zone, or seconds since 1970.",
+        rich_help_panel=WHERE,
+    ),
+]
+LogInterval = Annotated[
+    float | None,
+    typer.Option(
+        "--log-interval",
+        metavar="SECONDS",
+        help="Seconds between the lines of a power log without times, as of JetPack 4.",
+        rich_help_panel=WHERE,
+    ),
+]
+LogRail = Annotated[
+    str | None,
+    typer.Option(
+        "--log-rail",
+        metavar="RAIL",
+        help="Rail or card to take of power logs, such as gpu1; several are joined by +.",
+        rich_help_panel=WHERE,
+    ),
+]
 
 
 def ingest(
@@ -88,6 +114,9 @@ def ingest(
     parallel: Parallel = None,
     power_log: PowerLogs = None,
     log_zone: LogZone = None,
+    log_start: LogStart = None,
+    log_interval: LogInterval = None,
+    log_rail: LogRail = None,
     as_json: AsJson = False,
 ) -> None:
     """Convert the results of benchmark tools and servers into a table that train reads.
@@ -99,32 +128,12 @@ def ingest(
     """
     session = session_of(context)
     from token2metrics.ingest.conditions import Conditions
+    from token2metrics.ingest.log_words import LogWords, read_logs
 
     conditions = Conditions(device, model, precision, power_mode, runtime, parallel)
-    logs = read_logs(power_log or (), log_zone)
+    words = LogWords(log_zone, log_start, log_interval, log_rail)
+    logs = read_logs(power_log or (), words)
     show(session, convert_files(files, conditions, logs, output), as_json)
-
-
-def read_logs(paths: Sequence[Path], zone: str | None) -> list[PowerLog]:
-    """Read power logs.
-
-    Args:
-        paths: The logs.
-        zone: Zone of those with local times.
-
-    Raises:
-        ConfigurationError: If there is no such zone.
-        DataError: If a log cannot be read.
-    """
-    from token2metrics.power.logs import read_power_log
-
-    try:
-        named = None if zone is None else ZoneInfo(zone)
-    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
-        raise ConfigurationError(
-            f"expected --log-zone to be a zone such as Europe/Berlin, got {zone!r}"
-        ) from error
-    return [read_power_log(path, zone=named) for path in paths]
 
 
 def convert_files(

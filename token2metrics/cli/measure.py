@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,13 +36,13 @@ from token2metrics.cli.measure_options import (
 )
 from token2metrics.cli.options import AsJson, PowerMode, PrecisionName
 from token2metrics.cli.session import Session, session_of
-from token2metrics.errors import DataError
+from token2metrics.errors import ConfigurationError, DataError
 from token2metrics.extras import needing
 from token2metrics.measure.ending import Stop
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
 from token2metrics.measure.engines.engine import EngineLostError
 from token2metrics.measure.place import on_this_machine
-from token2metrics.measure.plan import AUTO, Point, build_plan
+from token2metrics.measure.plan import AUTO, Planner, Point, build_plan
 from token2metrics.power.thermal import hottest_c
 from token2metrics.precision import normal_precision
 from token2metrics.report.units import counted
@@ -90,15 +91,16 @@ def measure(
     --device orin-nano --output rows.parquet[/]
     """
     session = session_of(context)
-    points = build_plan(plan, max_input_tokens, max_output_tokens)
+    refuse_shape(architecture, engine)
+    planner = partial(build_plan, plan, max_input_tokens, max_output_tokens)
+    longest = max(point.tokens for point in planner(None))
     experiment = find_model(session, model, config)
     shape = architecture or (experiment.model.architecture if experiment else None)
-    longest = max(point.tokens for point in points)
     torch_device = session.settings.torch_device
     options = EngineOptions(engine, target, served_model, shape, precision, torch_device, longest)
     rows = Rows(experiment.model.id if experiment else model, device, power_mode, precision)
     effort = effort_of(max_repeats, ci, minutes, seed, warm_up)
-    report = run(session, options, rows, points, effort, power, output)
+    report = run(session, options, rows, planner, effort, power, output)
     show(session, report, as_json)
     conclude(session, report)
 
@@ -118,6 +120,19 @@ class Rows:
     device: str
     power_mode: str | None
     precision: str | None
+
+
+def refuse_shape(architecture: Path | None, engine: EngineKind) -> None:
+    """Refuse a shape for an engine that has its own model.
+
+    Raises:
+        ConfigurationError: If there is one.
+    """
+    if architecture is not None and engine is not EngineKind.LOCAL:
+        raise ConfigurationError(
+            f"expected --architecture with --engine local alone, which builds it, got --engine "
+            f"{engine}; leave one of them out"
+        )
 
 
 def find_model(session: Session, name: str, config: Path | None) -> ExperimentConfig | None:
@@ -163,7 +178,7 @@ def run(
     session: Session,
     options: EngineOptions,
     rows: Rows,
-    points: tuple[Point, ...],
+    planner: Planner,
     effort: Effort,
     power: str,
     output: Path,
@@ -174,7 +189,7 @@ def run(
         session: Settings and consoles.
         options: Which engine.
         rows: What all rows say alike.
-        points: The plan.
+        planner: Plans for the context of the engine.
         effort: How much to measure.
         power: Which meter.
         output: The table.
@@ -184,7 +199,7 @@ def run(
         from token2metrics.report.measuring import MeasuringDisplay
     with build_engine(options) as engine, MeasuringDisplay(session.errors) as display:
         instruments = instruments_for(engine, options.target, power)
-        campaign = campaign_of(engine, rows, points)
+        campaign = campaign_of(engine, rows, planner(engine.context_tokens))
         return run_campaign(campaign, instruments, effort, output, display)
 
 

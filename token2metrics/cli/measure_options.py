@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from token2metrics.cli.options import MODELS, OUTPUT, WHERE
+from token2metrics.errors import ConfigurationError
 from token2metrics.measure.engines import EngineKind
 
 ENGINE = "Engine"
@@ -79,13 +80,29 @@ Power = Annotated[
     typer.Option(
         metavar="METER",
         help="auto, none, ina3221[:RAIL], tegrastats[:RAIL], nvml, rapl, zeus, constant:WATTS or "
-        "replay:FILE.",
+        "replay:FILE[:RAIL].",
         rich_help_panel=ENGINE,
     ),
 ]
+
+
+def _named_device(name: str) -> str:
+    """Refuse a device without a name."""
+    if not name.strip():
+        raise ConfigurationError(
+            f"expected --device to name the device as the rows are to, got {name!r}"
+        )
+    return name
+
+
 Device = Annotated[
     str,
-    typer.Option(metavar="NAME", help="Device, as the rows are to name it.", rich_help_panel=WHERE),
+    typer.Option(
+        metavar="NAME",
+        callback=_named_device,
+        help="Device, as the rows are to name it.",
+        rich_help_panel=WHERE,
+    ),
 ]
 Plan = Annotated[
     str,

@@ -14,7 +14,7 @@ from token2metrics.records import Record
 
 NO_START = "no energy: the file does not say when the phase began"
 LOCAL_CLOCK = "no energy: the power log has local times; --log-zone tells in which zone"
-RELATIVE_CLOCK = "no energy: the power log does not say the time of day"
+RELATIVE_CLOCK = "no energy: the power log has no times of day; --log-start tells when it began"
 NO_TRACE = "no energy: the power log tells the energy of its own windows and no power over time"
 OUTSIDE = "no energy: no power log covers the phase"
 
@@ -65,10 +65,10 @@ def _window(record: Record, log: PowerLog) -> Window | str:
     """Return the energy of a record's phase, or why a log cannot have it."""
     if record.started_at_s is None or record.latency_s is None:
         return NO_START
-    if log.clock is not ClockKind.EPOCH:
-        return LOCAL_CLOCK if log.clock is ClockKind.LOCAL else RELATIVE_CLOCK
     if log.total is None:
         return NO_TRACE
+    if log.clock is not ClockKind.EPOCH:
+        return LOCAL_CLOCK if log.clock is ClockKind.LOCAL else RELATIVE_CLOCK
     return log.total.window(record.started_at_s, record.started_at_s + record.latency_s)
 
 

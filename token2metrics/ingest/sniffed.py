@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 import re
@@ -12,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from token2metrics.errors import DataError
+from token2metrics.power.logs.encoding import encoding_of
 
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LINE_PREFIX = re.compile(r"^(?:data:|:::MLLOG) ?(?:\[DONE\])?", re.MULTILINE)
 """What servers and loggers write before a JSON object."""
 
@@ -155,9 +154,8 @@ def sniff(path: Path) -> Sniffed:
         raise DataError(
             f"expected a file at {path}, got: {error.strerror}; check the path"
         ) from error
-    encoding = "utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig"
     try:
-        text = content.decode(encoding)
+        text = content.decode(encoding_of(content))
     except UnicodeDecodeError as error:
         raise _no_text(path) from error
     if NUL in text:

@@ -11,7 +11,8 @@ from token2metrics.power.meter import FEWEST_BUSY_SAMPLES, PowerMeter, Window
 SPARE_SHARE = 1.2
 """Readings come a little late, so a window is somewhat longer than it should need to be."""
 
-FEWEST_BUSY_SHARE = 0.5
+FEWEST_BUSY_SHARE = 0.8
+"""Of a window of short prefills; the rest of it is idle power, which is not theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from token2metrics.errors import ConfigurationError, DataError
 from token2metrics.vocabulary import MAX_TOKENS
+
+logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 COLUMNS = ("input_tokens", "output_tokens")
@@ -39,13 +42,23 @@ class Point(msgspec.Struct, frozen=True, order=True):
         return self.input_tokens + self.output_tokens
 
 
-def build_plan(source: str, max_input_tokens: int, max_output_tokens: int) -> tuple[Point, ...]:
+Planner = Callable[[int | None], tuple[Point, ...]]
+"""Returns what to measure on an engine with such a context; None before it is known."""
+
+
+def build_plan(
+    source: str,
+    max_input_tokens: int,
+    max_output_tokens: int,
+    context_tokens: int | None = None,
+) -> tuple[Point, ...]:
     """Return the points to measure.
 
     Args:
         source: ``auto``, or a CSV file.
         max_input_tokens: Longest prompt of an automatic plan.
         max_output_tokens: Longest answer of an automatic plan.
+        context_tokens: Context of the engine, to which an automatic plan keeps; None if unknown.
 
     Raises:
         ConfigurationError: If a limit is below 1.
@@ -59,7 +72,35 @@ def build_plan(source: str, max_input_tokens: int, max_output_tokens: int) -> tu
     ):
         if not 1 <= value <= MAX_TOKENS:
             raise ConfigurationError(f"expected {option} between 1 and {MAX_TOKENS}, got {value}")
-    return auto_plan(max_input_tokens, max_output_tokens)
+    longest_input = fitting_prompt(max_input_tokens, max_output_tokens, context_tokens)
+    return auto_plan(longest_input, max_output_tokens)
+
+
+def fitting_prompt(
+    max_input_tokens: int, max_output_tokens: int, context_tokens: int | None
+) -> int:
+    """Return the longest prompt that leaves room for the longest answer, and tell if it is less.
+
+    Args:
+        max_input_tokens: Longest prompt asked for.
+        max_output_tokens: Longest answer.
+        context_tokens: Most tokens of both together; None if unknown.
+
+    Returns:
+        At least 1.
+    """
+    if context_tokens is None or max_input_tokens + max_output_tokens <= context_tokens:
+        return max_input_tokens
+    fitting = min(max_input_tokens, max(1, context_tokens - max_output_tokens))
+    logger.warning(
+        "prompts are planned up to %d tokens instead of %d: the engine's context of %d must hold "
+        "answers of %d too",
+        fitting,
+        max_input_tokens,
+        context_tokens,
+        max_output_tokens,
+    )
+    return fitting
 
 
 def auto_plan(max_input_tokens: int, max_output_tokens: int) -> tuple[Point, ...]:

@@ -20,7 +20,8 @@ class StopRule:
 
     Attributes:
         most_repeats: Repeats after which it is left as it is.
-        target_share: Half-width of the median's interval, as a share of the median, that suffices.
+        target_share: Half-width of the median's interval, as a share of the median, that suffices;
+            too few repeats for an interval never do.
         confidence: Of this interval.
     """
 

@@ -57,14 +57,24 @@ class RecordFactory:
         return with_energy(record, metered)
 
     def burst(self, repeated: Repeated) -> Record:
-        """Return one row for many prefills back to back: the mean of them."""
+        """Return one row for many prefills back to back: the mean of them.
+
+        Its readings are those of all prefills together, so no share of them belongs to the window
+        of one; the note tells them instead.
+        """
         done = repeated.generations
         record = replace(
             self.prefill(done[0], None),
             latency_s=mean(generation.prefill_s for generation in done),
             repeats=len(done),
         )
-        return with_energy(record, repeated.metered)
+        row = with_energy(record, repeated.metered)
+        if row.energy_j is None:
+            return row
+        samples = repeated.metered.window.samples
+        seen_by = "a counter" if samples is None else f"{samples} readings"
+        note = f"energy of {len(done)} prefills back to back by {seen_by}"
+        return replace(row, energy_samples=None, note=note)
 
     def _phase(self, phase: Phase, generation: Generation, start_s: float) -> Record:
         """Return what both phases have in common."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from abc import abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -44,6 +45,19 @@ class Timing:
 REAL_TIME = Timing()
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why readings are missing.
+
+    Attributes:
+        until_s: When it was last seen on the meter's clock; infinity if no reading comes any more.
+        what: What went wrong.
+    """
+
+    until_s: float
+    what: str
+
+
 class ThreadedMeter(PowerMeter):
     """A meter whose readings come in a thread, and are kept.
 
@@ -68,12 +82,14 @@ class ThreadedMeter(PowerMeter):
         self._thread: threading.Thread | None = None
         self._times_s = array("d")
         self._values = array("d")
+        self._problem: Problem | None = None
 
     def __enter__(self) -> Self:
         """Start reading; the first reading is there when this returns."""
         self._stop.clear()
+        self._problem = None
         self._start()
-        self._thread = threading.Thread(target=self._collect, name=f"meter {self.rail}")
+        self._thread = threading.Thread(target=self._collect_or_tell, name=f"meter {self.rail}")
         self._thread.daemon = True
         self._thread.start()
         return self
@@ -94,7 +110,11 @@ class ThreadedMeter(PowerMeter):
     def window(self, start_s: float, end_s: float) -> Window:
         """Return the energy between two instants of the meter's clock."""
         self._wait_for(end_s)
-        return self._trace_around(start_s, end_s).window(start_s, end_s)
+        window = self._trace_around(start_s, end_s).window(start_s, end_s)
+        problem = self._problem
+        if window.energy_j is not None or problem is None or problem.until_s < start_s:
+            return window
+        return replace(window, why_not=f"{window.why_not} ({problem.what})")
 
     def keep(self, time_s: float, value: float) -> None:
         """Keep a reading.
@@ -133,6 +153,22 @@ class ThreadedMeter(PowerMeter):
     def _finish(self) -> None:
         """End what the thread waits for."""
 
+    def _collect_or_tell(self) -> None:
+        """Keep readings; whatever ends that too early is kept as the reason for what is missing."""
+        try:
+            self._collect()
+        except Exception as error:
+            logger.debug("where reading %s ended", self.rail, exc_info=True)
+            self._end_for(_told(error))
+        else:
+            if not self._stop.is_set():
+                self._end_for("what it is read from has ended")
+
+    def _end_for(self, reason: str) -> None:
+        """Keep why no reading comes any more, and log it."""
+        self._problem = Problem(math.inf, f"it is read no more: {reason}")
+        logger.warning("%s is read no more: %s", self.rail, reason)
+
     @abstractmethod
     def _collect(self) -> None:
         """Keep readings until the meter is stopped; runs in the thread."""
@@ -156,7 +192,7 @@ class PolledMeter(ThreadedMeter):
         """Take the first reading, so that a broken sensor is known before anything is measured."""
         try:
             self._read_once()
-        except (OSError, ValueError) as error:
+        except Exception as error:
             raise ConfigurationError(f"cannot read the power of {self.rail}: {error}") from error
 
     def _collect(self) -> None:
@@ -180,3 +216,9 @@ class PolledMeter(ThreadedMeter):
         if not self.failures:
             logger.warning("a reading of %s failed and is left out: %s", self.rail, error)
         self.failures += 1
+        self._problem = Problem(self.timing.clock(), f"a reading failed: {_told(error)}")
+
+
+def _told(error: Exception) -> str:
+    """Return what an error says, or its kind where it says nothing."""
+    return str(error) or type(error).__name__

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from token2metrics.power.thermal import is_plausible_c
+from token2metrics.power.units import MW_PER_W
 
-MW_PER_W = 1_000.0
 STAMP = re.compile(r"(\d{2}-\d{2}-\d{4} \d{2}:\d{2}:\d{2}) ")
 STAMP_FORMAT = "%m-%d-%Y %H:%M:%S"
 

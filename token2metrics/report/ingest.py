@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
@@ -70,12 +71,12 @@ def _show_formats(console: Console, looked_for: Sequence[str]) -> None:
 
 
 def _show_files(console: Console, files: Sequence[FileAccount]) -> None:
-    """Print the rows of each file."""
+    """Print the rows of each file, by its name; messages have its path."""
     table = build_table(["file", "read as"], [*Phase, "set aside"])
     for file in files:
         rows = (f"{file.rows.get(phase, 0):,}" for phase in Phase)
         read_as = file.reader or REFUSED
-        table.add_row(file.file, read_as, *rows, f"{len(file.set_aside):,}")
+        table.add_row(Path(file.file).name, read_as, *rows, f"{len(file.set_aside):,}")
     console.print(table)
     console.print()
 

@@ -49,7 +49,8 @@ class EngineOptions:
     Attributes:
         kind: The engine.
         target: Its address; None for a local one.
-        served_model: Which of the models that it serves; None takes the only one.
+        served_model: Which of the models that it serves; None takes the only one. Not for the
+            engines with one model alone.
         shape: What a local engine builds; None for the others.
         precision: Precision of a local engine's weights; None for its default.
         torch_device: Where a local engine runs.
@@ -69,7 +70,8 @@ def build_engine(options: EngineOptions) -> Engine:
     """Build an engine, which its context then connects.
 
     Raises:
-        ConfigurationError: If an option is missing, or nothing known answers at the target.
+        ConfigurationError: If an option is missing or means nothing to the engine, or nothing
+            known answers at the target.
         EngineLostError: If nothing at all answers there.
         MissingExtraError: If a package is missing.
     """
@@ -90,6 +92,7 @@ def build_engine(options: EngineOptions) -> Engine:
         with HttpConnection(options.target) as connection:
             kind = detect(connection)
     if kind is EngineKind.LLAMA_CPP:
+        _refuse_served_model(options, kind)
         return LlamaCppEngine(options.target)
     if kind is EngineKind.OLLAMA:
         return OllamaEngine(options.target, options.context_tokens, options.served_model)
@@ -113,8 +116,18 @@ def detect(connection: HttpConnection) -> EngineKind:
     )
 
 
+def _refuse_served_model(options: EngineOptions, kind: EngineKind) -> None:
+    """Refuse the name of a model where there is no choice of one."""
+    if options.served_model is not None:
+        raise ConfigurationError(
+            f"expected no --served-model with the engine {kind}, which has one model, got "
+            f"{options.served_model!r}; leave it out, or choose with --engine openai"
+        )
+
+
 def _build_local(options: EngineOptions) -> Engine:
     """Build an engine in this process."""
+    _refuse_served_model(options, EngineKind.LOCAL)
     if options.target is not None:
         raise ConfigurationError(
             f"expected no --target with --engine local, got {options.target}; leave one of them out"

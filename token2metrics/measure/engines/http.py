@@ -17,6 +17,9 @@ from token2metrics.measure.engines.engine import EngineLostError, EngineRefusedE
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 1_800.0
 SERVER_ERROR = 500
+ABSENT = frozenset({502, 503, 504})
+"""Statuses of a server that cannot answer now, whatever the request."""
+
 CLIENT_ERROR = 400
 NOT_FOUND = 404
 JSON_CONTENT = {"Content-Type": "application/json"}
@@ -152,11 +155,14 @@ class HttpConnection:
             yield response
 
     def _check(self, response: httpx2.Response) -> None:
-        """Refuse an answer that reports an error."""
+        """Refuse an answer that reports an error.
+
+        A server that fails at one request is still there for the others.
+        """
         if response.status_code < CLIENT_ERROR:
             return
         response.read()
-        if response.status_code >= SERVER_ERROR:
+        if response.status_code in ABSENT:
             raise EngineLostError(f"the engine at {self.target} failed: {_reason(response)}")
         raise EngineRefusedError(_reason(response))
 

@@ -24,7 +24,7 @@ from token2metrics.measure.engines.engine import (
 from token2metrics.measure.engines.http import HttpConnection
 from token2metrics.measure.engines.prompts import SAFE_VOCABULARY, random_token_ids
 from token2metrics.measure.engines.served import served_models
-from token2metrics.records import Clock
+from token2metrics.measure.engines.server_clock import Arrivals, ServerReport, generation_of
 
 NAME = "llama.cpp"
 MS_PER_S = 1_000.0
@@ -123,49 +123,21 @@ class LlamaCppEngine(Engine):
             if first_token_s is None and chunk.tokens_predicted == 1:
                 first_token_s = arrived_s
             if chunk.timings is not None:
-                return generation_of(chunk.timings, chunk, started_s, first_token_s, arrived_s)
+                report = reported(chunk.timings, chunk.stop_type)
+                return generation_of(report, Arrivals(started_s, first_token_s, arrived_s))
         raise EngineLostError(f"the engine at {self.source} ended an answer before its last token")
 
 
-def generation_of(
-    timings: Timings,
-    chunk: Chunk,
-    started_s: float,
-    first_token_s: float | None,
-    finished_s: float,
-) -> Generation:
-    """Return what the server measured, and what the client saw of it.
-
-    The instants, between which energy is metered, lie as far apart as the server's clock says: a
-    client that is kept waiting sees tokens late, and several at once.
-
-    Args:
-        timings: The server's measurements.
-        chunk: The last event.
-        started_s: When the request was sent.
-        first_token_s: When the first token arrived; None if it came together with a later one,
-            as the parts of one character do.
-        finished_s: When the last event arrived.
-    """
+def reported(timings: Timings, finish_reason: str | None) -> ServerReport:
+    """Return the server's measurements of an answer."""
     several = timings.predicted_n > 1
-    prefill_s = timings.prompt_ms / MS_PER_S
-    decode_s = timings.predicted_ms / MS_PER_S if several else 0.0
-    boundary_s = max(started_s, finished_s - decode_s)
-    if first_token_s is not None:
-        boundary_s = min(boundary_s, first_token_s)
-    return Generation(
+    return ServerReport(
         input_tokens=timings.prompt_n + (timings.cache_n or 0),
         cached_tokens=timings.cache_n,
         output_tokens=timings.predicted_n,
-        prefill_s=prefill_s,
-        decode_s=decode_s,
-        clock=Clock.SERVER,
-        client_ttft_s=None if first_token_s is None else first_token_s - started_s,
-        client_total_s=finished_s - started_s,
-        started_s=max(started_s, boundary_s - prefill_s),
-        first_token_s=boundary_s,
-        finished_s=min(finished_s, boundary_s + decode_s),
-        finish_reason=chunk.stop_type,
+        prefill_s=timings.prompt_ms / MS_PER_S,
+        decode_s=timings.predicted_ms / MS_PER_S if several else 0.0,
+        finish_reason=finish_reason,
     )
 
 

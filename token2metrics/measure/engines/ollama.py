@@ -21,8 +21,8 @@ from token2metrics.measure.engines.engine import (
 )
 from token2metrics.measure.engines.http import HttpConnection
 from token2metrics.measure.engines.served import choose_name
+from token2metrics.measure.engines.server_clock import Arrivals, ServerReport, generation_of
 from token2metrics.measure.engines.words import FittedWords
-from token2metrics.records import Clock
 
 NAME = "ollama"
 NS_PER_S = 1e9
@@ -137,27 +137,17 @@ class OllamaEngine(Engine):
             if first_s is None and (piece.response or piece.thinking):
                 first_s = arrived_s
             if piece.done:
-                return _generation(piece, started_s, first_s, arrived_s)
+                return generation_of(reported(piece), Arrivals(started_s, first_s, arrived_s))
         raise EngineLostError(f"the engine at {self.source} ended an answer before its last token")
 
 
-def _generation(
-    last: Piece, started_s: float, first_s: float | None, finished_s: float
-) -> Generation:
-    """Return what the server measured, and what the client saw of it."""
-    decode_s = last.eval_duration / NS_PER_S if last.eval_count > 1 else 0.0
-    estimated_s = max(finished_s - decode_s, started_s)
-    return Generation(
+def reported(last: Piece) -> ServerReport:
+    """Return the server's measurements of an answer."""
+    return ServerReport(
         input_tokens=last.prompt_eval_count,
         cached_tokens=None,
         output_tokens=last.eval_count,
         prefill_s=last.prompt_eval_duration / NS_PER_S,
-        decode_s=decode_s,
-        clock=Clock.SERVER,
-        client_ttft_s=None if first_s is None else first_s - started_s,
-        client_total_s=finished_s - started_s,
-        started_s=started_s,
-        first_token_s=estimated_s if first_s is None else first_s,
-        finished_s=finished_s,
+        decode_s=last.eval_duration / NS_PER_S if last.eval_count > 1 else 0.0,
         finish_reason=last.done_reason,
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
-from datetime import tzinfo
 from functools import cache
 from importlib import import_module
 from inspect import getmembers, isabstract, isclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from token2metrics.errors import DataError
+from token2metrics.power.logs.encoding import encoding_of
 from token2metrics.power.logs.log import (
     ClockKind,
     EnergyWindow,
@@ -25,13 +24,14 @@ __all__ = [
     "EnergyWindow",
     "PowerLog",
     "PowerLogFormat",
+    "ReadOptions",
     "known_formats",
     "read_power_log",
     "recognise",
 ]
 
 HEAD_CHARACTERS = 20_000
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+AS_IT_IS = ReadOptions()
 
 
 @cache
@@ -54,19 +54,13 @@ def recognise(text: str) -> PowerLogFormat | None:
 
 
 def read_power_log(
-    path: Path,
-    rail: str | None = None,
-    interval_s: float | None = None,
-    zone: tzinfo | None = None,
-    is_growing: bool = False,
+    path: Path, options: ReadOptions = AS_IT_IS, is_growing: bool = False
 ) -> PowerLog:
     """Read a power log.
 
     Args:
         path: The file.
-        rail: Rails to take instead of the board's total, joined by ``+``.
-        interval_s: Seconds between the lines of a log without times.
-        zone: Zone of a log with local times; None leaves them local.
+        options: What the log may leave unsaid.
         is_growing: Whether a program still writes it: a last line without an end is left out.
 
     Raises:
@@ -79,7 +73,7 @@ def read_power_log(
     if known is None:
         formats = "; ".join(f"{one.name}: {one.looks_for}" for one in known_formats())
         raise DataError(f"expected {path} to be a power log of a known format: {formats}")
-    return known.read(path, text, ReadOptions(rail, interval_s, zone))
+    return known.read(path, text, options)
 
 
 def read_text(path: Path) -> str:
@@ -92,5 +86,4 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    encoding = "utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig"
-    return content.decode(encoding, errors="replace")
+    return content.decode(encoding_of(content), errors="replace")

@@ -7,10 +7,10 @@ from pathlib import Path
 from token2metrics.power.logs.log import ClockKind, PowerLog, PowerLogFormat, ReadOptions
 from token2metrics.power.logs.rows import Sample, Samples
 from token2metrics.power.logs.table import clock_of, parse_number, parse_table
+from token2metrics.power.units import MW_PER_W
 
 TIME = "epoch_s"
 SUFFIX = "_mw"
-MW_PER_W = 1_000.0
 OWN_TOTAL = "total_mw"
 """The logger's own sum, which the rails are summed instead of."""
 
@@ -52,7 +52,7 @@ class Ina3221Csv(PowerLogFormat):
                 samples.set_aside["no power of a rail"] += 1
             else:
                 samples.found.append(Sample(time_s, watts))
-        return samples.log(path, self.name, ClockKind.EPOCH, options.rail)
+        return samples.log(path, self.name, ClockKind.EPOCH, options)
 
 
 def _rails(columns: tuple[str, ...]) -> dict[str, str]:

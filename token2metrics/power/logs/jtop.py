@@ -8,11 +8,11 @@ from token2metrics.power.logs.log import ClockKind, PowerLog, PowerLogFormat, Re
 from token2metrics.power.logs.rows import Sample, Samples
 from token2metrics.power.logs.table import parse_moment, parse_number, parse_table
 from token2metrics.power.thermal import is_plausible_c
+from token2metrics.power.units import MW_PER_W
 
 TIME = "time"
 POWER = "Power "
 TEMPERATURE = "Temp "
-MW_PER_W = 1_000.0
 OWN_TOTAL = "TOT"
 """Jtop's own sum, which on some boards counts a rail twice: taken only when asked for."""
 
@@ -41,7 +41,7 @@ class Jtop(PowerLogFormat):
             else:
                 time_s, clock = moment
                 samples.found.append(Sample(time_s, watts, _hottest_c(row)))
-        return samples.log(path, self.name, clock, options.rail)
+        return samples.log(path, self.name, clock, options)
 
 
 def _watts(row: dict[str, str]) -> dict[str, float]:

@@ -85,11 +85,14 @@ class ReadOptions:
         rail: Rails to take instead of the board's total, joined by ``+``.
         interval_s: Seconds between lines of a log without times.
         zone: Zone of local times; None leaves them local.
+        start_s: Seconds since 1970 of the first line of a log with relative times; None leaves
+            them relative.
     """
 
     rail: str | None = None
     interval_s: float | None = None
     zone: tzinfo | None = None
+    start_s: float | None = None
 
     def seconds_of(self, moment: datetime) -> tuple[float, ClockKind]:
         """Return the seconds since 1970 of a date, and which 1970.
@@ -100,6 +103,11 @@ class ReadOptions:
         zone = moment.tzinfo or self.zone
         kind = ClockKind.LOCAL if zone is None else ClockKind.EPOCH
         return moment.replace(tzinfo=zone or UTC).timestamp(), kind
+
+    @property
+    def relative_clock(self) -> ClockKind:
+        """What the times of a relative log count from once its start is known."""
+        return ClockKind.RELATIVE if self.start_s is None else ClockKind.EPOCH
 
 
 class PowerLogFormat(ABC):

@@ -54,7 +54,7 @@ class NvidiaSmi(PowerLogFormat):
             else:
                 time_s, clock = moment
                 samples.found.append(Sample(time_s, {f"gpu{card}": watts}, _degrees(row)))
-        return _merged(samples).log(path, self.name, clock, options.rail)
+        return _merged(samples).log(path, self.name, clock, options)
 
 
 def _power_column(columns: tuple[str, ...]) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from token2metrics.power.logs.log import ClockKind, PowerLog, PowerLogFormat, ReadOptions
 from token2metrics.power.logs.rows import Sample, Samples
 from token2metrics.power.logs.table import Table, clock_of, parse_moment, parse_number, parse_table
 from token2metrics.power.tegrastats_line import RAIL_NAME
+from token2metrics.power.units import MW_PER_W
 from token2metrics.records import PowerScope
 
 TIME = re.compile(
@@ -18,8 +20,8 @@ TIME = re.compile(
 POWER = re.compile(r"(?:(.*?)[^A-Za-z]+)?(?:([Ww]|[Ww]atts)|(mW|mw|milliwatts))[)\]]?")
 """A name that ends in its unit; ``MW`` is none of them, since it could be either."""
 
+Moment = tuple[float, ClockKind]
 UNITS_PER_SECOND = {"s": 1.0, "ms": 1_000.0}
-MW_PER_W = 1_000.0
 
 
 class PlainCsv(PowerLogFormat):
@@ -45,8 +47,9 @@ class PlainCsv(PowerLogFormat):
         rail = re.sub(r"\W+", "_", power_name[1] or "power")
         samples = Samples()
         by_clock: dict[ClockKind, list[Sample]] = {}
+        times = RelativeTimes(options)
         for row in table.rows(samples.set_aside):
-            time = _parse_time(row[time_column], time_name[1], options)
+            time = times.placed(_parse_time(row[time_column], time_name[1], options))
             power = parse_number(row[power_column])
             if time is None:
                 samples.set_aside["no time with a date or a unit"] += 1
@@ -60,7 +63,29 @@ class PlainCsv(PowerLogFormat):
         for others in by_clock.values():
             samples.set_aside["a time unlike the others"] += len(others)
         scope = None if RAIL_NAME.fullmatch(rail) else PowerScope.WALL
-        return samples.log(path, self.name, clock, options.rail or rail, scope)
+        chosen = replace(options, rail=options.rail or rail)
+        return samples.log(path, self.name, clock, chosen, scope)
+
+
+class RelativeTimes:
+    """Places relative times on the clock of the day, where the start of their log is told.
+
+    Args:
+        options: The start.
+    """
+
+    def __init__(self, options: ReadOptions) -> None:
+        self._options = options
+        self._first_s: float | None = None
+
+    def placed(self, time: Moment | None) -> Moment | None:
+        """Return the time of the next line; other times than relative ones stay."""
+        start_s = self._options.start_s
+        if time is None or time[1] is not ClockKind.RELATIVE or start_s is None:
+            return time
+        if self._first_s is None:
+            self._first_s = time[0]
+        return start_s + time[0] - self._first_s, ClockKind.EPOCH
 
 
 def _matching(table: Table, pattern: re.Pattern[str]) -> dict[str, re.Match[str]]:
@@ -68,9 +93,7 @@ def _matching(table: Table, pattern: re.Pattern[str]) -> dict[str, re.Match[str]
     return {name: match for name in table.columns if (match := pattern.fullmatch(name))}
 
 
-def _parse_time(
-    cell: str, unit: str | None, options: ReadOptions
-) -> tuple[float, ClockKind] | None:
+def _parse_time(cell: str, unit: str | None, options: ReadOptions) -> Moment | None:
     """Return seconds and what they count from; a number without a unit must be an epoch's."""
     number = parse_number(cell)
     if number is None:

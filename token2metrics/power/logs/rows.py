@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from token2metrics.errors import DataError
-from token2metrics.power.logs.log import ClockKind, PowerLog
+from token2metrics.power.logs.log import ClockKind, PowerLog, ReadOptions
 from token2metrics.power.rails import RailChoice, choose_rails, total_of
 from token2metrics.power.trace import PowerTrace
 from token2metrics.records import PowerScope
 
 SHOWN_REASONS = 3
+RAIL_OPTION = "ingest takes a rail by --log-rail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Samples:
         path: Path,
         name: str,
         clock: ClockKind,
-        rail: str | None,
+        options: ReadOptions,
         scope: PowerScope | None = None,
     ) -> PowerLog:
         """Build the log.
@@ -58,7 +59,7 @@ class Samples:
             path: Where it is from.
             name: Name of the format.
             clock: What the times count from.
-            rail: Rails to sum instead of the board's total.
+            options: The rails to sum instead of the board's total.
             scope: What the reading includes, where the format knows better than the rails.
 
         Raises:
@@ -67,7 +68,7 @@ class Samples:
         if not self.found:
             raise DataError(f"expected power readings in {path} ({name}), got none{self._why()}")
         with naming(path):
-            choice = choose_rails(_names(self.found), rail) if rail else _common_choice(self.found)
+            choice = _choose(self.found, options.rail)
         total = _summed(self.found, choice)
         if len(total) < len(self.found):
             self.set_aside[f"lacks a rail of {choice.name}"] += len(self.found) - len(total)
@@ -91,7 +92,7 @@ class Samples:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Name the file in the errors of a block.
+    """Name the file, and the option for its rail, in the errors of a block that chooses rails.
 
     Raises:
         DataError: As the block does, with the path before the words.
@@ -99,12 +100,17 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {error}; {RAIL_OPTION}") from error
 
 
 def _names(samples: Sequence[Sample]) -> set[str]:
     """Return the rails that occur."""
     return {name for sample in samples for name in sample.watts}
+
+
+def _choose(samples: Sequence[Sample], rail: str | None) -> RailChoice:
+    """Return the wanted rails, or the total of most samples."""
+    return _common_choice(samples) if rail is None else choose_rails(_names(samples), rail)
 
 
 def _common_choice(samples: Sequence[Sample]) -> RailChoice:
@@ -122,7 +128,8 @@ def _common_choice(samples: Sequence[Sample]) -> RailChoice:
     if 2 * count <= choices.total():
         boards = ", ".join(f"{other.name} in {many}" for other, many in choices.most_common())
         raise DataError(
-            f"expected the log of one board, got rails of several ({boards}); split the file"
+            f"expected the log of one board, got rails of several ({boards}); split the "
+            f"file or choose a rail"
         )
     return choice
 

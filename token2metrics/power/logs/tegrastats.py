@@ -37,21 +37,23 @@ class Tegrastats(PowerLogFormat):
         if has_stamps:
             samples, clock = _stamped(lines, options)
         else:
-            samples, clock = _counted(lines, options.interval_s or STAMP_S), ClockKind.RELATIVE
-        log = samples.log(path, self.name, clock, options.rail)
+            samples, clock = _counted(lines, options), options.relative_clock
+        log = samples.log(path, self.name, clock, options)
         if not has_stamps and options.interval_s is None:
             raise DataError(
-                f"expected times in {path}, got {self.name} lines without; say how many seconds "
-                f"lie between two lines (the --interval it was started with, over 1000)"
+                f"expected times in {path}, got {self.name} lines without; tell ingest by "
+                f"--log-interval how many seconds lie between two lines (the --interval that "
+                f"{self.name} was started with, over 1000), and by --log-start when it was started"
             )
         return log
 
 
-def _counted(lines: Sequence[TegrastatsLine], interval_s: float) -> Samples:
+def _counted(lines: Sequence[TegrastatsLine], options: ReadOptions) -> Samples:
     """Place lines without times at equal distances."""
     samples = Samples()
+    interval_s, start_s = options.interval_s or STAMP_S, options.start_s or 0.0
     for place, line in enumerate(lines):
-        _add(samples, line, place * interval_s)
+        _add(samples, line, start_s + place * interval_s)
     return samples
 
 

@@ -40,7 +40,7 @@ def build_meter(spec: str, options: MeterOptions = DEFAULT_OPTIONS) -> PowerMete
     Args:
         spec: ``auto``, ``none``, or the name of a meter, some with an argument:
             ``ina3221[:RAIL]``, ``tegrastats[:RAIL]``, ``nvml[:CARD]``, ``rapl``, ``zeus[:CARD]``,
-            ``constant:WATTS[:SCOPE]``, ``replay:FILE``.
+            ``constant:WATTS[:SCOPE]``, ``replay:FILE[:RAIL]``.
         options: Rail, rate, clock and where sysfs is.
 
     Returns:

@@ -12,6 +12,7 @@ from token2metrics.errors import ConfigurationError
 from token2metrics.power.meters.options import MeterOptions
 from token2metrics.power.rails import choose_rails
 from token2metrics.power.sampler import PolledMeter
+from token2metrics.power.units import MW_PER_W
 from token2metrics.records import PowerScope
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ INPUT_RAIL = "VIN"
 """What an INA238 without a label measures: the input of a Thor's carrier board."""
 
 MICROWATTS_PER_W = 1e6
-MILLIWATTS_PER_W = 1e3
 MS_PER_S = 1e3
 
 
@@ -126,7 +126,7 @@ def _iio_channels(chip: Path) -> Iterator[tuple[str, Channel]]:
     """Yield the rails of an INA3221 up to JetPack 4: milliwatts."""
     for number, label in _labels(chip, IIO_LABEL):
         if label != NOT_CONNECTED:
-            yield label, Channel((chip / f"in_power{number}_input",), MILLIWATTS_PER_W)
+            yield label, Channel((chip / f"in_power{number}_input",), MW_PER_W)
 
 
 def _ina238_channels(chip: Path) -> Iterator[tuple[str, Channel]]:

@@ -71,8 +71,14 @@ def build(options: MeterOptions) -> RaplMeter:
     """Build the meter of this machine's processors.
 
     Raises:
-        ConfigurationError: If there is no counter, or it may not be read.
+        ConfigurationError: If there is no counter, it may not be read, or only a
+            part of it is asked for.
     """
+    if options.argument:
+        raise ConfigurationError(
+            f"expected 'rapl' alone, which meters all processor packages, got "
+            f"'rapl:{options.argument}'"
+        )
     root = options.sysfs_root / POWERCAP
     folders = sorted(root.iterdir()) if root.is_dir() else []
     try:
@@ -95,11 +101,19 @@ def build(options: MeterOptions) -> RaplMeter:
 
 
 def _open(folder: Path) -> Domain:
-    """Read a domain for the first time."""
-    counter = folder / "energy_uj"
+    """Read a domain for the first time.
+
+    Raises:
+        OSError: If a file of it cannot be read.
+        ValueError: If it tells no number, or no range after which it starts again.
+    """
+    counter, limit = folder / "energy_uj", folder / "max_energy_range_uj"
+    range_uj = int(limit.read_text())
+    if range_uj <= 0:
+        raise ValueError(f"expected a positive range in {limit}, got {range_uj}")
     return Domain(
         name=(folder / "name").read_text().strip(),
         file=counter,
-        range_uj=int((folder / "max_energy_range_uj").read_text()),
+        range_uj=range_uj,
         last_uj=int(counter.read_text()),
     )

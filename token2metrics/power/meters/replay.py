@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from token2metrics.errors import ConfigurationError, DataError
-from token2metrics.power.logs import ClockKind, PowerLog, read_power_log
+from token2metrics.power.logs import ClockKind, PowerLog, ReadOptions, read_power_log
 from token2metrics.power.meter import PowerMeter, Window
 from token2metrics.power.meters.options import MeterOptions
 from token2metrics.power.sampler import PERIODS_WAITED
@@ -83,7 +84,8 @@ class ReplayMeter(PowerMeter):
         """Read the log."""
         zone = datetime.now().astimezone().tzinfo
         version = self._path.stat().st_mtime_ns if self._path.exists() else None
-        log = read_power_log(self._path, self._options.rail, zone=zone, is_growing=True)
+        options = ReadOptions(self._options.rail, zone=zone)
+        log = read_power_log(self._path, options, is_growing=True)
         if log.total is None:
             raise DataError(
                 f"expected power over time in {self._path}, got windows ({log.format}); "
@@ -94,7 +96,7 @@ class ReplayMeter(PowerMeter):
 
 
 def build(options: MeterOptions) -> ReplayMeter:
-    """Build the meter of the log that the argument names.
+    """Build the meter of the log that the argument names, ``FILE`` or ``FILE:RAIL``.
 
     Raises:
         DataError: If the log cannot be read.
@@ -102,7 +104,11 @@ def build(options: MeterOptions) -> ReplayMeter:
     """
     if not options.argument:
         raise ConfigurationError("expected a power log after 'replay:', as in 'replay:plug.csv'")
-    return ReplayMeter(Path(options.argument), options)
+    whole = Path(options.argument)
+    path, _, rail = options.argument.rpartition(":")
+    if whole.exists() or not Path(path).is_file():
+        return ReplayMeter(whole, options)
+    return ReplayMeter(Path(path), replace(options, rail=rail))
 
 
 def _offset_s(log: PowerLog, options: MeterOptions) -> float:
@@ -112,6 +118,6 @@ def _offset_s(log: PowerLog, options: MeterOptions) -> float:
     if log.clock is ClockKind.RELATIVE:
         raise ConfigurationError(
             f"expected dates or seconds since 1970 in {log.source}, got times that count from "
-            f"an unknown instant; tell the offset of its clock, or log with dates"
+            f"an unknown instant; log with dates"
         )
     return time.time() - options.timing.clock()

@@ -35,7 +35,11 @@ class ZeusMeter(PolledMeter):
 
     def read(self) -> float:
         """Return the joules that the card has counted."""
-        return float(self._cards.get_total_energy_consumption(self._card)) / MILLIJOULES_PER_J
+        try:
+            counted_mj = self._cards.get_total_energy_consumption(self._card)
+        except Exception as error:
+            raise OSError(f"Zeus: {error}") from error
+        return float(counted_mj) / MILLIJOULES_PER_J
 
 
 def build(options: MeterOptions, cards: Any = None) -> ZeusMeter:
