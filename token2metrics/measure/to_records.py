@@ -97,7 +97,7 @@ class RecordFactory:
 
 
 def with_energy(record: Record, metered: Metered | None) -> Record:
-    """Return a row with its energy, or with the reason why it has none.
+    """Return a row with what was metered, how often, and the energy or why there is none.
 
     Args:
         record: The row; its repeats share the energy equally.
@@ -105,16 +105,19 @@ def with_energy(record: Record, metered: Metered | None) -> Record:
     """
     if metered is None:
         return record
-    if metered.window.energy_j is None:
-        return replace(record, note=f"no energy: {metered.window.why_not}")
     samples = metered.window.samples
-    return replace(
+    seen = replace(
         record,
-        energy_j=metered.window.energy_j / record.repeats,
-        energy_window_s=metered.span_s / record.repeats,
         energy_samples=None if samples is None else float(samples),
         power_rail=metered.meter.rail,
         power_scope=metered.meter.scope,
+    )
+    if metered.window.energy_j is None:
+        return replace(seen, note=f"no energy: {metered.window.why_not}")
+    return replace(
+        seen,
+        energy_j=metered.window.energy_j / record.repeats,
+        energy_window_s=metered.span_s / record.repeats,
     )
 
 
