@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.gguf_server import CONTEXT_TOKENS, SMALL, ServerProcess, serving, write_gguf
 from token2metrics.architecture import Architecture
 from token2metrics.errors import ConfigurationError, MissingExtraError
+from token2metrics.ingest.llama_cpp_names import precision_of
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
 from token2metrics.measure.engines.dialects import Dialect, PromptKind
 from token2metrics.measure.engines.engine import (
@@ -26,7 +27,6 @@ from token2metrics.measure.engines.engine import (
     GenerationRequest,
 )
 from token2metrics.measure.engines.http import HttpConnection
-from token2metrics.measure.engines.llama_cpp import precision_of
 from token2metrics.measure.engines.local import LocalEngine
 from token2metrics.measure.engines.openai import OpenAiEngine
 from token2metrics.measure.engines.prompts import random_token_ids
@@ -224,9 +224,9 @@ def test_prompts_have_no_special_tokens() -> None:
     [
         ("Q4_K - Medium", "q4_k_m"),
         ("Q3_K - Large (guessed)", "q3_k_l"),
-        ("all F32", "f32"),
+        ("all F32", "fp32"),
         ("IQ4_XS - 4.25 bpw", "iq4_xs"),
-        ("F16", "f16"),
+        ("F16", "fp16"),
         (None, None),
     ],
 )

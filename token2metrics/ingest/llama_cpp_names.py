@@ -7,7 +7,7 @@ import re
 from token2metrics.precision import is_known, normal_precision
 
 RUNTIME = "llama.cpp"
-SIZED = re.compile(r" - (Small|Medium|Large)$")
+SIZED = re.compile(r" - (Small|Medium|Large)(?: \(guessed\))?$", re.IGNORECASE)
 """The long names of mixes: ``Q4_K - Medium`` is Q4_K_M."""
 
 MODEL_FILE_ENDING = ".gguf"

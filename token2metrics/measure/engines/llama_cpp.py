@@ -15,6 +15,7 @@ from typing import Self
 import msgspec
 
 from token2metrics.errors import ConfigurationError
+from token2metrics.ingest.llama_cpp_names import precision_of
 from token2metrics.measure.engines.engine import (
     Engine,
     EngineLostError,
@@ -28,10 +29,6 @@ from token2metrics.measure.engines.server_clock import Arrivals, ServerReport, g
 
 NAME = "llama.cpp"
 MS_PER_S = 1_000.0
-GUESSED = " (guessed)"
-SIZE_SEPARATOR = " - "
-SIZES = {"small": "_s", "medium": "_m", "large": "_l"}
-"""How names of mixes write the sizes that ``/props`` spells out."""
 
 
 class GenerationSettings(msgspec.Struct, frozen=True):
@@ -139,16 +136,3 @@ def reported(timings: Timings, finish_reason: str | None) -> ServerReport:
         decode_s=timings.predicted_ms / MS_PER_S if several else 0.0,
         finish_reason=finish_reason,
     )
-
-
-def precision_of(file_type: str | None) -> str | None:
-    """Return the name of a mix: ``Q4_K - Medium`` is ``q4_k_m``.
-
-    Args:
-        file_type: As the server spells it; None where it does not tell.
-    """
-    if file_type is None:
-        return None
-    spelled = file_type.casefold().replace(GUESSED, "").removeprefix("all ")
-    name, _, size = spelled.partition(SIZE_SEPARATOR)
-    return name + SIZES.get(size, "")
