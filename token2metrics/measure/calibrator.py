@@ -198,9 +198,11 @@ class Calibrator:
     ) -> tuple[ModelPredictor | None, str]:
         """Return what would be predicted without measuring, and whose prediction that is."""
         model = self.experiment.model.id
-        if earlier_artifact(self.directory) is not None:
+        artifact = earlier_artifact(self.directory)
+        if artifact is not None:
+            predictor = Predictor(tuple(map(ModelPredictor, artifact.models)))
             try:
-                found = Predictor.load(self.directory).select(model, options.where)
+                found = predictor.select(model, options.where)
             except RequestError as reason:
                 logger.info("no prediction in the artifact: %s", reason)
             else:

@@ -16,7 +16,6 @@ logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 COLUMNS = ("input_tokens", "output_tokens")
-HEADER_LINE = 1
 TILE_EDGES = (64, 128)
 """Tokens of the tiles in which accelerators multiply: latency jumps after each."""
 

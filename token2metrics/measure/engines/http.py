@@ -21,7 +21,6 @@ ABSENT = frozenset({502, 503, 504})
 """Statuses of a server that cannot answer now, whatever the request."""
 
 CLIENT_ERROR = 400
-NOT_FOUND = 404
 JSON_CONTENT = {"Content-Type": "application/json"}
 SHOWN_CHARACTERS = 200
 END_OF_STREAM = "[DONE]"
