@@ -14,11 +14,17 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from tests import profiles
 from token2metrics.algebra import FloatAlgebra, StepTable
-from token2metrics.artifact.fitted import FittedModel, formula_of
+from token2metrics.artifact.fitted import (
+    LARGEST_LEVEL,
+    SMALLEST_LEVEL,
+    FittedModel,
+    formula_of,
+)
 from token2metrics.artifact.manifest import (
     ErrorSummary,
     HardwareRecord,
@@ -27,10 +33,11 @@ from token2metrics.artifact.manifest import (
     MarginRecord,
     MeterRecord,
     ModelRecord,
+    ParallelRecord,
     PhaseRecord,
     TrafficRecord,
 )
-from token2metrics.cost import PhaseFormula, PhaseWeights
+from token2metrics.cost import AS_FITTED, PhaseFormula, PhaseWeights
 from token2metrics.curves import FAMILIES, Curve, CurveWeights, Parameter, build_curve
 from token2metrics.curves.curve import MAX_WEIGHT
 from token2metrics.curves.mlp import MAX_HIDDEN
@@ -278,6 +285,9 @@ def draw_phase_weights(
         ),
         calibration=draw_values(chance, formula.calibration.parameters(), noise),
         head=draw_values(chance, formula.head.parameters() if formula.head else (), noise),
+        parallel=draw_values(
+            chance, formula.parallel.parameters() if formula.parallel else (), noise
+        ),
     )
 
 
@@ -294,6 +304,11 @@ DRAWN_HEAD = HeadRecord(
     rests_on="drawn weights",
     meter=MeterRecord(period_s=0.1, pad_s=0.05),
     margin=DRAWN_MARGIN,
+)
+
+
+DRAWN_PARALLEL = ParallelRecord(
+    rows=1, samples=(2, 32), rests_on="drawn weights", margin=DRAWN_MARGIN
 )
 
 
@@ -336,6 +351,7 @@ def phase_record(
         converged=True,
         step_count=step_count,
         head=DRAWN_HEAD if metered else None,
+        parallel=DRAWN_PARALLEL,
     )
 
 
@@ -382,8 +398,9 @@ def lawful_model(
     phases = {
         phase: phase_record(combination, phase, hyperparameters, metered) for phase in FITTED_PHASES
     }
-    record = model_record(name, phases, traffic, draw_hardware(chance))
-    return redrawn_model(record, chance, noise)
+    hardware = draw_hardware(chance)
+    levelled = {phase: with_level(record, chance) for phase, record in phases.items()}
+    return redrawn_model(model_record(name, levelled, traffic, hardware), chance, noise)
 
 
 def redrawn_model(record: ModelRecord, chance: Random, noise: Noise) -> FittedModel:
@@ -403,8 +420,13 @@ def redrawn_model(record: ModelRecord, chance: Random, noise: Noise) -> FittedMo
     )
 
 
+def with_level(record: PhaseRecord, chance: Random) -> PhaseRecord:
+    """Return a record at a drawn level, often the one it was fitted at."""
+    level = chance.choice((AS_FITTED, SMALLEST_LEVEL, LARGEST_LEVEL, magnitude(chance, -0.5, 0.5)))
+    return msgspec.structs.replace(record, level=level)
+
+
 def with_steps(record: PhaseRecord, steps: StepTable[float] | None) -> PhaseRecord:
     """Return a record that counts the steps of its staircase."""
     count = len(steps.edges) if steps is not None else 0
-    fields = {name: getattr(record, name) for name in record.__struct_fields__}
-    return PhaseRecord(**{**fields, "step_count": count})
+    return msgspec.structs.replace(record, step_count=count)

@@ -37,6 +37,7 @@ ORDER = (
     "curves",
     "calibration",
     "heads",
+    "parallel",
     "cost",
     "config",
     "devices",

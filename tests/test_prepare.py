@@ -86,10 +86,11 @@ def test_preparation_ignores_row_order(rows: list[dict[str, Any]], chance: rando
 @settings(deadline=None)
 @given(st.lists(measurements, max_size=12))
 def test_every_row_is_used_or_counted(rows: list[dict[str, Any]]) -> None:
-    """What is read is kept or rejected, and every rejected row has a reason."""
+    """What is read is kept, kept beside or rejected, and every rejected row has a reason."""
     result = prepared([{**GOOD, "device": "third"}, *[{**row, "repeats": 1} for row in rows]])
     assert result.read_rows == len(rows) + 1
-    assert result.rows.get_column("repeats").sum() + result.rejected.height == result.read_rows
+    kept = sum(table.get_column("repeats").sum() for table in (result.rows, result.beside))
+    assert kept + result.rejected.height == result.read_rows
     assert sum(result.rejected_counts.values()) == result.rejected.height
     assert result.rejected.get_column("reason").null_count() == 0
     assert tuple(result.rows.columns) == CANONICAL
@@ -154,7 +155,7 @@ def test_a_period_is_the_window_over_its_readings() -> None:
     assert batch.sample_period_s.tolist() == [0.5, 0.1, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("column", ["power_mode", "runtime", "precision"])
+@pytest.mark.parametrize("column", ["runtime", "precision"])
 def test_the_most_frequent_condition_is_kept(column: str) -> None:
     """Per device; the configured one wins on the edge device only."""
     rows: list[dict[str, Any]] = [
@@ -173,12 +174,46 @@ def test_the_most_frequent_condition_is_kept(column: str) -> None:
     assert configured.rejected_counts == {f"set aside: {column}": 2}
 
 
-def test_parallel_requests_are_set_aside() -> None:
-    """Curves are of single requests."""
-    result = prepared([{}, {"parallel": 4}])
+def test_other_power_modes_are_kept_beside() -> None:
+    """Of the edge device, under the chosen runtime and precision; on other devices not."""
+    rows: list[dict[str, Any]] = [
+        *({"input_tokens": tokens} for tokens in (1, 2, 9, 10)),
+        {"input_tokens": 3, "power_mode": "30w"},
+        {"input_tokens": 3, "power_mode": "30w", "latency_s": 3.0},
+        {"input_tokens": 4, "power_mode": "30w", "runtime": "llama.cpp"},
+        {"input_tokens": 5, "device": SERVER},
+        {"input_tokens": 6, "device": SERVER},
+        {"input_tokens": 7, "device": SERVER, "power_mode": "30w"},
+    ]
+    result = prepared(rows)
+    assert set(result.rows.get_column("power_mode")) == {"maxn"}
+    assert result.beside.select("input_tokens", "power_mode", "latency_s", "repeats").rows() == [
+        (3, "30w", 2.0, 2),
+    ]
+    assert result.rejected_counts == {"set aside: power_mode": 1, "set aside: runtime": 1}
+    other = prepared(rows, power_mode="30W")
+    assert other.rows.filter(device=EDGE).get_column("input_tokens").to_list() == [3]
+    assert other.beside.get_column("input_tokens").to_list() == [1, 2, 9, 10]
+
+
+def test_requests_of_several_samples_are_kept_beside() -> None:
+    """Curves are of single requests; on other devices and in other modes several are set aside."""
+    rows: list[dict[str, Any]] = [
+        {},
+        {"parallel": 4},
+        {"parallel": 4, "latency_s": 2.0},
+        {"parallel": 8},
+        {"parallel": 4, "power_mode": "30w"},
+        {"parallel": 4, "device": SERVER},
+    ]
+    result = prepared(rows)
     assert result.rows.get_column("parallel").to_list() == [1]
-    reason = result.rejected.item(0, "reason")
-    assert reason == "set aside: parallel 4, trained on 1"
+    assert result.beside.select("parallel", "latency_s").rows() == [(4, 1.5), (8, 1.0)]
+    reasons = sorted(result.rejected.get_column("reason"))
+    assert reasons == [
+        "set aside: parallel 4, trained on 1",
+        "set aside: power_mode 30w, trained on maxn",
+    ]
 
 
 def test_energies_of_another_rail_are_forgotten() -> None:

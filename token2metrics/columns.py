@@ -97,5 +97,13 @@ PROVENANCE = (FILE, ROW)
 CONDITIONS = ("power_mode", "runtime", "precision")
 """What must agree between rows of one device before a curve may pool them."""
 
-TOKEN_SETTING = ("device", *CONDITIONS, "model", "phase", "input_tokens", "output_tokens")
+TOKEN_SETTING = (
+    "device",
+    *CONDITIONS,
+    "model",
+    "phase",
+    "input_tokens",
+    "output_tokens",
+    "parallel",
+)
 """Rows that agree in these are repeats of one measurement."""

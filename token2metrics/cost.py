@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic
 
 from token2metrics.algebra import Algebra, T
@@ -11,8 +11,12 @@ from token2metrics.calibration import Calibration
 from token2metrics.curves import Curve, CurveWeights
 from token2metrics.curves.curve import present
 from token2metrics.heads import PowerHead
+from token2metrics.parallel import SINGLE, ParallelSamples
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
+
+AS_FITTED = 1.0
+"""Level of a phase that no finished request has moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,15 @@ class PhaseFormula:
         curve: Source latency.
         calibration: Source to edge device.
         head: Power on the edge device, or None without measured energy.
+        parallel: Several samples at once, or None where nothing measured tells.
+        level: Factor on the latency by which finished requests moved the fit, above 0.
     """
 
     curve: Curve
     calibration: Calibration
     head: PowerHead | None = None
+    parallel: ParallelSamples | None = None
+    level: float = AS_FITTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class PhaseWeights(Generic[T]):
     curve: CurveWeights[T]
     calibration: Mapping[str, T]
     head: Mapping[str, T]
+    parallel: Mapping[str, T] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,10 @@ def edge_latency_s(
     def join(parts: Mapping[str, T]) -> T:
         return formula.curve.combine(algebra, parts, weights.curve)
 
-    return formula.calibration.apply(
+    latency = formula.calibration.apply(
         algebra, join, terms, algebra.constant(started), weights.calibration
     )
+    return latency if formula.level == AS_FITTED else latency * formula.level
 
 
 def bare_latency_s(
@@ -108,11 +118,28 @@ def bare_latency_s(
 
 
 def phase_cost(
-    algebra: Algebra[T], formula: PhaseFormula, workload: Workload[T], weights: PhaseWeights[T]
+    algebra: Algebra[T],
+    formula: PhaseFormula,
+    workload: Workload[T],
+    weights: PhaseWeights[T],
+    parallel: int = SINGLE,
 ) -> PhaseCost[T]:
-    """Return latency and mean power of one phase on the edge device."""
+    """Return latency and mean power of one phase on the edge device.
+
+    Args:
+        algebra: Where the quantities live.
+        formula: The phase.
+        workload: The request, of one sample.
+        weights: The phase's weights.
+        parallel: Samples generated at once; more than one only where the formula knows them.
+    """
     latency = edge_latency_s(algebra, formula, workload, weights)
-    if formula.head is None:
-        return PhaseCost(latency, None)
-    bare = bare_latency_s(algebra, formula, workload, weights, latency)
-    return PhaseCost(latency, formula.head.mean_power_w(algebra, latency, bare, weights.head), bare)
+    bare = power = None
+    if formula.head is not None:
+        bare = bare_latency_s(algebra, formula, workload, weights, latency)
+        power = formula.head.mean_power_w(algebra, latency, bare, weights.head)
+    if parallel == SINGLE:
+        return PhaseCost(latency, power, bare)
+    assert formula.parallel is not None
+    shared = formula.parallel.share(algebra, latency, power, parallel, weights.parallel)
+    return PhaseCost(shared.latency_s, shared.power_w)

@@ -21,6 +21,9 @@ class Phase(StrEnum):
 MAX_TOKENS = 10_000_000
 """More tokens than any request has: larger counts are mistakes."""
 
+MAX_PARALLEL = 10_000
+"""More answers at once than any device makes."""
+
 FITTED_PHASES = (Phase.PREFILL, Phase.DECODE)
 """The phases that have a curve; a request is their sum."""
 

@@ -10,11 +10,12 @@ import msgspec
 from token2metrics.algebra import FloatAlgebra, StepTable
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
 from token2metrics.calibration import build_calibration
-from token2metrics.cost import PhaseFormula, PhaseWeights
+from token2metrics.cost import AS_FITTED, PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter, build_curve
 from token2metrics.errors import ArtifactError, ConfigurationError
 from token2metrics.heads import UNLIMITED_POWER_W, PowerHead
 from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE, MAX_HALF_WIDTH
+from token2metrics.parallel import ParallelSamples
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import ANY_REQUEST, ModelTraffic
 
@@ -23,6 +24,10 @@ Table = Mapping[str, tuple[float, ...]]
 
 MAX_TRAFFIC = 1e15
 """No model asks for more FLOP or bytes per token."""
+
+SMALLEST_LEVEL = 1e-3
+LARGEST_LEVEL = 1e3
+"""Between them lies every level that finished requests can move a phase to."""
 
 STEP_EDGES = "step_edges"
 STEP_LEVELS = "step_levels"
@@ -67,6 +72,12 @@ def formula_of(record: ModelRecord, phase: Phase) -> PhaseFormula:
             if fitted.head is not None
             else None
         ),
+        parallel=(
+            ParallelSamples(hardware.idle_power_w, hardware.power_limit_w)
+            if fitted.parallel is not None
+            else None
+        ),
+        level=fitted.level,
     )
 
 
@@ -78,6 +89,7 @@ def weight_tables(model: FittedModel) -> dict[str, tuple[float, ...]]:
             "curve": weights.curve.values,
             "calibration": weights.calibration,
             "head": weights.head,
+            "parallel": weights.parallel,
         }
         for part, values in parts.items():
             for name, value in values.items():
@@ -126,7 +138,14 @@ def _check_numbers(record: ModelRecord) -> None:
 
 def _check_intervals(stem: str, record: PhaseRecord) -> None:
     """Check that margins and measured range are such that intervals are ordered and finite."""
-    margins = (record.margin, *((record.head.margin,) if record.head else ()))
+    level = Parameter("level", AS_FITTED, SMALLEST_LEVEL, LARGEST_LEVEL)
+    if not level.allows(record.level):
+        raise ArtifactError(
+            f"expected {stem} to hold a level in {level.lower:g}..{level.upper:g}, "
+            f"got {record.level!r}; train again"
+        )
+    parts = (record, record.head, record.parallel)
+    margins = [part.margin for part in parts if part is not None]
     width = Parameter("half_width", 0.0, upper=MAX_HALF_WIDTH)
     for margin in margins:
         confidences, widths = margin.confidences, margin.half_widths
@@ -163,6 +182,9 @@ def _phase_weights(
         ),
         calibration=_scalars(f"{stem}/calibration", formula.calibration.parameters(), tables),
         head=_scalars(f"{stem}/head", formula.head.parameters() if formula.head else (), tables),
+        parallel=_scalars(
+            f"{stem}/parallel", formula.parallel.parameters() if formula.parallel else (), tables
+        ),
     )
 
 

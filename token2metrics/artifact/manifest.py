@@ -9,7 +9,7 @@ import msgspec
 from token2metrics.vocabulary import CalibrationMethod, Phase, RegressionType, SourceKind
 
 FORMAT = "token2metrics-artifact"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST_NAME = "manifest.json"
 
 
@@ -140,6 +140,22 @@ class HeadRecord(Record, frozen=True):
     errors: tuple[ErrorSummary, ...] = ()
 
 
+class ParallelRecord(Record, frozen=True):
+    """What tells how several samples at once share a phase.
+
+    Attributes:
+        rows: Rows of this model with more than one sample; 0 when carried over.
+        samples: Fewest and most samples that were measured.
+        rests_on: The measurements, in words.
+        margin: How far the slowdown may be off, beside the margin of one sample.
+    """
+
+    rows: int
+    samples: tuple[int, int]
+    rests_on: str
+    margin: MarginRecord
+
+
 class PhaseRecord(Record, frozen=True):
     """One fitted phase.
 
@@ -162,6 +178,8 @@ class PhaseRecord(Record, frozen=True):
         converged: Whether the final fit stopped by itself.
         step_count: Thresholds of the learned staircase.
         head: Power head; None where no energy was measured.
+        parallel: Several samples at once; None where nothing measured tells.
+        level: Factor on the latency by which finished requests moved the fit.
     """
 
     family: RegressionType
@@ -182,6 +200,8 @@ class PhaseRecord(Record, frozen=True):
     campaigns: tuple[CampaignRecord, ...] = ()
     step_count: int = 0
     head: HeadRecord | None = None
+    parallel: ParallelRecord | None = None
+    level: float = 1.0
 
 
 class TrafficRecord(Record, frozen=True):

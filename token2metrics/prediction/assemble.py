@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from token2metrics.algebra import FloatAlgebra
-from token2metrics.artifact.manifest import Hull, ModelRecord, PhaseRecord
+from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
 from token2metrics.cost import PhaseCost
 from token2metrics.intervals import Bounds, bounds_of_sum
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.bounded import PhaseBounds
 from token2metrics.prediction.money import price
 from token2metrics.prediction.result import Interval, PhasePrediction, Prediction, Prices
@@ -17,6 +18,7 @@ from token2metrics.vocabulary import Phase
 ALGEBRA = FloatAlgebra()
 NOTHING_MEASURED = "no measured rows"
 NO_ENERGY = "no measured energy"
+NO_PARALLEL = "no measured rows of several samples at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Request:
         input_tokens: Prompt tokens.
         output_tokens: Generated tokens.
         confidence: Of every interval.
+        parallel: Answers generated at once.
     """
 
     input_tokens: int
     output_tokens: int
     confidence: float
+    parallel: int = SINGLE
 
 
 def phase_prediction(
@@ -49,12 +53,13 @@ def phase_prediction(
         request: What was asked.
     """
     if cost is None:
+        missing = NOTHING_MEASURED if record is None else NO_PARALLEL
         return PhasePrediction(
             latency_s=None,
             power_w=None,
             energy_j=None,
-            rests_on=NOTHING_MEASURED,
-            energy_rests_on=NOTHING_MEASURED,
+            rests_on=missing,
+            energy_rests_on=missing,
             extrapolates=None,
         )
     working = record is not None and cost.latency_s > 0
@@ -63,14 +68,23 @@ def phase_prediction(
         latency_s=cost.latency_s,
         power_w=cost.power_w,
         energy_j=cost.energy_j if working or cost.power_w is not None else 0.0,
-        rests_on=record.rests_on if record else NOTHING_MEASURED,
+        rests_on=_rests_on(record, request.parallel),
         energy_rests_on=record.head.rests_on if record and record.head else NO_ENERGY,
-        extrapolates=_extrapolates(record.hull, request) if record and working else None,
+        extrapolates=_extrapolates(record, request) if record and working else None,
         interval_rests_on=record.margin.method if record else None,
         latency_interval_s=nothing or _interval(bounded.latency_s if bounded else None),
         power_interval_w=_interval(bounded.power_w if bounded else None),
         energy_interval_j=nothing or _interval(bounded.energy_j if bounded else None),
     )
+
+
+def _rests_on(record: PhaseRecord | None, parallel: int) -> str:
+    """Say which measurements the latency of a phase rests on."""
+    if record is None:
+        return NOTHING_MEASURED
+    if parallel == SINGLE or record.parallel is None:
+        return record.rests_on
+    return f"{record.rests_on}; {parallel} samples at once: {record.parallel.rests_on}"
 
 
 def _interval(bounded: Bounds[float] | None) -> Interval | None:
@@ -119,6 +133,7 @@ def request_prediction(
         precision=record.precision,
         input_tokens=request.input_tokens,
         output_tokens=output_tokens,
+        parallel=request.parallel,
         prefill=prefill,
         decode=decode,
         latency_s=latency_s,
@@ -126,8 +141,8 @@ def request_prediction(
         power_w=_ratio(energy_j, latency_s),
         ttft_s=prefill.latency_s,
         tpot_s=_ratio(decode.latency_s, float(output_tokens - 1)) if output_tokens > 1 else None,
-        output_tokens_per_s=_ratio(float(output_tokens), latency_s),
-        output_tokens_per_j=_ratio(float(output_tokens), energy_j),
+        output_tokens_per_s=_ratio(float(output_tokens * request.parallel), latency_s),
+        output_tokens_per_j=_ratio(float(output_tokens * request.parallel), energy_j),
         power_rail=rails[0] if rails else None,
         cost=price(latency_s, energy_j, prices),
         confidence=request.confidence,
@@ -138,8 +153,9 @@ def request_prediction(
     )
 
 
-def _extrapolates(hull: Hull | None, request: Request) -> str | None:
+def _extrapolates(record: PhaseRecord, request: Request) -> str | None:
     """Say in which direction a request leaves the measured range."""
+    hull = record.hull
     if hull is None:
         return "no row of this model was measured on this device"
     reasons = []
@@ -148,6 +164,9 @@ def _extrapolates(hull: Hull | None, request: Request) -> str | None:
         measured = getattr(hull, name)
         if measured is not None and not measured[0] <= count <= measured[1]:
             reasons.append(f"{name} {count} outside {measured[0]:g}..{measured[1]:g} measured")
+    most = request.parallel if record.parallel is None else record.parallel.samples[1]
+    if request.parallel > most:
+        reasons.append(f"parallel {request.parallel} above {most} measured")
     return "; ".join(reasons) or None
 
 
@@ -168,7 +187,7 @@ def _notes(phases: Mapping[Phase, PhasePrediction]) -> tuple[str, ...]:
     notes = []
     for phase, prediction in phases.items():
         if prediction.latency_s is None:
-            notes.append(f"{phase}: no measured rows, so the request has no total")
+            notes.append(f"{phase}: {prediction.rests_on}, so the request has no total")
         elif prediction.energy_j is None:
             notes.append(f"{phase}: no measured energy, so the request has no total energy")
         if prediction.extrapolates:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import hypot
 from typing import Generic
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.artifact.manifest import HardwareRecord, Hull, MarginRecord, PhaseRecord
 from token2metrics.cost import PhaseCost
-from token2metrics.intervals import Bounds, Margin, Range, bounds, reach
+from token2metrics.intervals import MAX_HALF_WIDTH, Bounds, Margin, Range, bounds, reach
+from token2metrics.parallel import SINGLE
 from token2metrics.workload import Workload
 
 Price = Callable[[T, T], PhaseCost[T]]
@@ -53,6 +55,7 @@ def phase_bounds(
     price: Price[T],
     workload: Workload[T],
     confidence: float,
+    parallel: int = SINGLE,
 ) -> PhaseBounds[T]:
     """Bound latency, energy and power of a phase.
 
@@ -64,18 +67,29 @@ def phase_bounds(
         price: What it costs at other lengths.
         workload: The request.
         confidence: Of each interval.
+        parallel: Samples generated at once.
     """
     asked = reach(algebra, (workload.input_tokens, workload.steps), measured_range(record.hull))
     shorter, longer = price(*asked.shorter), price(*asked.longer)
-    width = margin_of(record.margin).at(confidence)
+    width = _half_width(record, record.margin, confidence, parallel)
     ends = Bounds(shorter.latency_s, longer.latency_s)
     latency = bounds(algebra, ends, asked.factors, width)
     least_j, most_j = shorter.energy_j, longer.energy_j
     if record.head is None or cost.power_w is None or least_j is None or most_j is None:
         return PhaseBounds(latency, None, None)
-    width = margin_of(record.head.margin).at(confidence)
+    width = _half_width(record, record.head.margin, confidence, parallel)
     energy = bounds(algebra, Bounds(least_j, most_j), asked.factors, width)
     return PhaseBounds(latency, energy, _power_bounds(algebra, cost.power_w, hardware, width))
+
+
+def _half_width(
+    record: PhaseRecord, margin: MarginRecord, confidence: float, parallel: int
+) -> float:
+    """Return the half-width of a margin, together with that of the slowdown of several samples."""
+    alone = margin_of(margin).at(confidence)
+    if parallel == SINGLE or record.parallel is None:
+        return alone
+    return min(hypot(alone, margin_of(record.parallel.margin).at(confidence)), MAX_HALF_WIDTH)
 
 
 def _power_bounds(

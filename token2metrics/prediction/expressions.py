@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from token2metrics.artifact.manifest import PhaseRecord
 from token2metrics.cost import PhaseCost, PhaseWeights, phase_cost
 from token2metrics.curves import CurveWeights
 from token2metrics.intervals import DEFAULT_CONFIDENCE, Bounds, bounds_of_sum
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.bounded import PhaseBounds, phase_bounds
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 from token2metrics.workload import ModelTraffic, Workload, workload_of
@@ -99,19 +101,21 @@ def as_expression(value: pl.Expr | float) -> pl.Expr:
 
 
 def phase_costs(
-    model: FittedModel, input_tokens: pl.Expr, output_tokens: pl.Expr
+    model: FittedModel, input_tokens: pl.Expr, output_tokens: pl.Expr, parallel: int = SINGLE
 ) -> dict[Phase, PhaseCost[pl.Expr]]:
-    """Return latency and mean power of every fitted phase.
+    """Return latency and mean power of every phase that is fitted for so many samples.
 
     Args:
         model: The fitted model.
         input_tokens: Prompt tokens.
-        output_tokens: Generated tokens.
+        output_tokens: Generated tokens of each sample.
+        parallel: Samples generated at once.
     """
     workload = _workload(model, input_tokens.cast(pl.Float64), output_tokens.cast(pl.Float64))
     return {
-        phase: phase_cost(ALGEBRA, formula, workload, phase_weights(model.weights[phase]))
+        phase: phase_cost(ALGEBRA, formula, workload, phase_weights(model.weights[phase]), parallel)
         for phase, formula in model.formulas.items()
+        if parallel == SINGLE or formula.parallel is not None
     }
 
 
@@ -140,6 +144,7 @@ def phase_weights(weights: PhaseWeights[float]) -> PhaseWeights[pl.Expr]:
         ),
         calibration=_constants(weights.calibration),
         head=_constants(weights.head),
+        parallel=_constants(weights.parallel),
     )
 
 
@@ -148,11 +153,29 @@ def _constants(values: Mapping[str, float]) -> dict[str, pl.Expr]:
     return {name: as_expression(value) for name, value in values.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The requests of a table.
+
+    Attributes:
+        input_tokens: Prompt tokens.
+        output_tokens: Generated tokens of each sample.
+        confidence: Of the intervals.
+        parallel: Samples generated at once.
+    """
+
+    input_tokens: pl.Expr
+    output_tokens: pl.Expr
+    confidence: float
+    parallel: int
+
+
 def expressions(
     model: FittedModel,
     input_tokens: pl.Expr,
     output_tokens: pl.Expr,
     confidence: float = DEFAULT_CONFIDENCE,
+    parallel: int = SINGLE,
 ) -> dict[str, pl.Expr]:
     """Return what a request costs, equal to the prediction of single requests.
 
@@ -161,16 +184,17 @@ def expressions(
         input_tokens: Prompt tokens, whole and >= 0.
         output_tokens: Generated tokens, whole and >= 0.
         confidence: Of the intervals, 0.5 to 0.99.
+        parallel: Samples generated at once.
 
     Returns:
         One expression for each of ``PREDICTED_COLUMNS``, under its name; null where nothing
         measured supports the number.
     """
-    costs = phase_costs(model, input_tokens, output_tokens)
+    costs = phase_costs(model, input_tokens, output_tokens, parallel)
     latency = {phase: _latency_s(costs, phase, output_tokens) for phase in FITTED_PHASES}
     energy = {phase: _energy_j(costs.get(phase), latency[phase]) for phase in FITTED_PHASES}
     outside = [
-        (latency[phase] > 0) & _outside(record, input_tokens, output_tokens)
+        (latency[phase] > 0) & _outside(record, input_tokens, output_tokens, parallel)
         for phase, record in model.record.phases.items()
     ]
     latency_s = latency[Phase.PREFILL] + latency[Phase.DECODE]
@@ -185,7 +209,8 @@ def expressions(
         pl.when(latency_s > 0).then(energy_j / latency_s),
         pl.any_horizontal(*outside, pl.lit(value=False)),
     )
-    limits = _limits(model, costs, latency, energy, (input_tokens, output_tokens), confidence)
+    asked = Asked(input_tokens, output_tokens, confidence, parallel)
+    limits = _limits(model, costs, latency, energy, asked)
     named = dict(zip(POINT_COLUMNS, columns, strict=True)) | limits
     return {name: named[name].alias(name) for name in PREDICTED_COLUMNS}
 
@@ -195,15 +220,10 @@ def _limits(
     costs: Mapping[Phase, PhaseCost[pl.Expr]],
     latency: Mapping[Phase, pl.Expr],
     energy: Mapping[Phase, pl.Expr],
-    tokens: tuple[pl.Expr, pl.Expr],
-    confidence: float,
+    asked: Asked,
 ) -> dict[str, pl.Expr]:
     """Return the bounds of latency and energy, of each phase and of the request, by column."""
-    prompt, answer = (count.cast(pl.Float64) for count in tokens)
-    bounded = {
-        phase: _phase_bounds(model, phase, cost, _workload(model, prompt, answer), confidence)
-        for phase, cost in costs.items()
-    }
+    bounded = {phase: _phase_bounds(model, phase, cost, asked) for phase, cost in costs.items()}
     latencies = [
         _known(latency[phase], bounded[phase].latency_s if phase in bounded else None)
         for phase in FITTED_PHASES
@@ -223,19 +243,25 @@ def _phase_bounds(
     model: FittedModel,
     phase: Phase,
     cost: PhaseCost[pl.Expr],
-    workload: Workload[pl.Expr],
-    confidence: float,
+    asked: Asked,
 ) -> PhaseBounds[pl.Expr]:
     """Bound a fitted phase."""
     formula, weights = model.formulas[phase], phase_weights(model.weights[phase])
 
     def price(input_tokens: pl.Expr, steps: pl.Expr) -> PhaseCost[pl.Expr]:
-        asked = _workload(model, input_tokens, steps + 1.0)
-        return phase_cost(ALGEBRA, formula, asked, weights)
+        workload = _workload(model, input_tokens, steps + 1.0)
+        return phase_cost(ALGEBRA, formula, workload, weights, asked.parallel)
 
-    record = model.record
+    tokens = (count.cast(pl.Float64) for count in (asked.input_tokens, asked.output_tokens))
     return phase_bounds(
-        ALGEBRA, record.phases[phase], record.hardware, cost, price, workload, confidence
+        ALGEBRA,
+        model.record.phases[phase],
+        model.record.hardware,
+        cost,
+        price,
+        _workload(model, *tokens),
+        asked.confidence,
+        asked.parallel,
     )
 
 
@@ -277,9 +303,12 @@ def _energy_j(cost: PhaseCost[pl.Expr] | None, latency_s: pl.Expr) -> pl.Expr:
     return pl.when(latency_s == GROUND).then(GROUND).otherwise(UNKNOWN)
 
 
-def _outside(record: PhaseRecord, input_tokens: pl.Expr, output_tokens: pl.Expr) -> pl.Expr:
+def _outside(
+    record: PhaseRecord, input_tokens: pl.Expr, output_tokens: pl.Expr, parallel: int
+) -> pl.Expr:
     """Return whether a request lies outside the measured range of a phase."""
-    if record.hull is None:
+    too_many = record.parallel is not None and parallel > record.parallel.samples[1]
+    if record.hull is None or too_many:
         return pl.lit(value=True)
     outside = ~input_tokens.is_between(*record.hull.input_tokens)
     if record.hull.output_tokens is not None:

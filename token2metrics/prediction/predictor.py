@@ -14,10 +14,11 @@ from token2metrics.cost import PhaseCost, phase_cost
 from token2metrics.errors import RequestError
 from token2metrics.heads import Window
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.assemble import Request, phase_prediction, request_prediction
 from token2metrics.prediction.bounded import Price, phase_bounds
 from token2metrics.prediction.result import PhasePrediction, Prediction, Prices
-from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
+from token2metrics.vocabulary import FITTED_PHASES, MAX_PARALLEL, MAX_TOKENS, Phase
 from token2metrics.workload import Workload, workload_of
 
 ALGEBRA = FloatAlgebra()
@@ -71,6 +72,7 @@ class ModelPredictor:
         output_tokens: int,
         prices: Prices | None = None,
         confidence: float = DEFAULT_CONFIDENCE,
+        parallel: int = SINGLE,
     ) -> Prediction:
         """Price one request.
 
@@ -79,21 +81,23 @@ class ModelPredictor:
             output_tokens: Generated tokens, >= 0; the first one ends prefill.
             prices: Electricity and device prices; without them there is no cost.
             confidence: Of every interval, 0.5 to 0.99.
+            parallel: Answers to the prompt that are generated at once, each of ``output_tokens``.
 
         Raises:
-            RequestError: If a token count is negative, fractional or absurdly large, or no
-                interval is offered for the confidence.
+            RequestError: If a token count is negative, fractional or absurdly large, no interval
+                is offered for the confidence, or there is less than one answer.
         """
         check_tokens("input_tokens", input_tokens)
         check_tokens("output_tokens", output_tokens)
         check_confidence(confidence)
-        request = Request(input_tokens, output_tokens, confidence)
+        check_parallel(parallel)
+        request = Request(input_tokens, output_tokens, confidence, parallel)
         phases = {phase: self._phase_prediction(phase, request) for phase in FITTED_PHASES}
         return request_prediction(self.model.record, phases, request, prices)
 
     def _phase_prediction(self, phase: Phase, request: Request) -> PhasePrediction:
         """Say what a phase costs, within which bounds, and what that rests on."""
-        cost = self.phase_cost(phase, request.input_tokens, request.output_tokens)
+        cost = self.phase_cost(phase, request.input_tokens, request.output_tokens, request.parallel)
         record = self.model.record.phases.get(phase)
         if cost is None or record is None:
             return phase_prediction(record, cost, None, request)
@@ -102,31 +106,33 @@ class ModelPredictor:
             record,
             self.model.record.hardware,
             cost,
-            self._price_of(phase),
+            self._price_of(phase, request.parallel),
             self._workload(request.input_tokens, request.output_tokens),
             request.confidence,
+            request.parallel,
         )
         return phase_prediction(record, cost, bounded, request)
 
-    def _price_of(self, phase: Phase) -> Price[float]:
+    def _price_of(self, phase: Phase, parallel: int) -> Price[float]:
         """Return what a phase costs at any, even fractional, lengths."""
         formula, weights = self.model.formulas[phase], self.model.weights[phase]
 
         def price(prompt: float, steps: float) -> PhaseCost[float]:
-            return phase_cost(ALGEBRA, formula, self._workload(prompt, steps + 1.0), weights)
+            asked = self._workload(prompt, steps + 1.0)
+            return phase_cost(ALGEBRA, formula, asked, weights, parallel)
 
         return price
 
     def phase_cost(
-        self, phase: Phase, input_tokens: int, output_tokens: int
+        self, phase: Phase, input_tokens: int, output_tokens: int, parallel: int = SINGLE
     ) -> PhaseCost[float] | None:
         """Return latency and power of one phase; None where it has work and no fit."""
         formula = self.model.formulas.get(phase)
-        if formula is None:
+        if formula is None or (parallel > SINGLE and formula.parallel is None):
             idle = phase is Phase.DECODE and output_tokens <= 1
             return PhaseCost(0.0, None) if idle else None
         workload = self._workload(input_tokens, output_tokens)
-        return phase_cost(ALGEBRA, formula, workload, self.model.weights[phase])
+        return phase_cost(ALGEBRA, formula, workload, self.model.weights[phase], parallel)
 
     def window_energy_j(
         self,
@@ -235,6 +241,19 @@ def check_tokens(name: str, count: int) -> None:
     whole = isinstance(count, int) and not isinstance(count, bool)
     if not whole or not 0 <= count <= MAX_TOKENS:
         raise RequestError(f"expected {name} to be a whole number 0..{MAX_TOKENS}, got {count!r}")
+
+
+def check_parallel(parallel: int) -> None:
+    """Refuse numbers of answers that no request can have.
+
+    Raises:
+        RequestError: If it is not a whole number between 1 and ten thousand.
+    """
+    whole = isinstance(parallel, int) and not isinstance(parallel, bool)
+    if not whole or not SINGLE <= parallel <= MAX_PARALLEL:
+        raise RequestError(
+            f"expected parallel to be a whole number {SINGLE}..{MAX_PARALLEL}, got {parallel!r}"
+        )
 
 
 def _where(record: ModelRecord) -> str:

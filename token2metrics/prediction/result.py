@@ -82,13 +82,15 @@ class Prediction(Result, frozen=True):
     """What one request costs on one model and device.
 
     Attributes:
-        latency_s: Prefill plus decode.
+        output_tokens: Of each answer.
+        parallel: Answers to the prompt that are generated at once.
+        latency_s: Prefill plus decode, until every answer is done.
         energy_j: Prefill plus decode; None unless both phases have measured energy.
         power_w: Mean over the request, energy over latency.
         ttft_s: Time to the first token on an idle device: the prefill latency.
         tpot_s: Seconds per output token after the first; None without a second token.
-        output_tokens_per_s: Output tokens over latency.
-        output_tokens_per_j: Output tokens over energy.
+        output_tokens_per_s: Output tokens of all answers over latency.
+        output_tokens_per_j: Output tokens of all answers over energy.
         power_rail: Rail the energy was measured on.
         confidence: Of every interval.
         latency_interval_s: Interval of the latency; the phases' errors taken as independent.
@@ -105,6 +107,7 @@ class Prediction(Result, frozen=True):
     precision: str | None
     input_tokens: int
     output_tokens: int
+    parallel: int
     prefill: PhasePrediction
     decode: PhasePrediction
     latency_s: float | None

@@ -14,7 +14,7 @@ from token2metrics.config import DataConfig
 from token2metrics.data.formats import FormatContext
 from token2metrics.data.load import load
 from token2metrics.errors import DataError
-from token2metrics.processors.prepare import aggregate_repeats, is_kept, mark
+from token2metrics.processors.prepare import aggregate_repeats, is_kept, is_trained, mark
 from token2metrics.processors.validate import (
     CATEGORY,
     ENERGY_SET_ASIDE,
@@ -38,16 +38,19 @@ class PreparedData:
 
     Attributes:
         rows: One canonical row per token setting, sorted.
+        beside: The same of the edge device in other power modes, and of several samples at once:
+            no curve is fitted to them, but they say what to believe and how samples share.
         rejected: Rows rejected or set aside: the columns as read, ``file``, ``row``,
             ``category`` and ``reason``.
         read_by_file: Measurements read from each file, kept and rejected together.
         rejected_counts: Rejected rows of each category, the most frequent first.
         energy_set_aside: Kept rows whose energy is not used, by reason.
-        fingerprint: SHA-256 of ``rows``; the order of the rows in the files does not matter.
+        fingerprint: SHA-256 of ``rows`` and ``beside``; the order of the rows in the files does not matter.
         sources: Distinct sources of ``rows``.
     """
 
     rows: pl.DataFrame
+    beside: pl.DataFrame
     rejected: pl.DataFrame
     read_by_file: dict[str, int]
     rejected_counts: dict[str, int]
@@ -104,42 +107,45 @@ def prepare(
     validated = validate(table) if screen is None else screen(validate(table))
     marked = mark(validated.accepted, data, edge_device)
     kept = marked.filter(is_kept())
-    rows, rejected, summary = pl.collect_all(
+    rows, beside, rejected, summary = pl.collect_all(
         (
-            aggregate_repeats(kept),
+            aggregate_repeats(kept.filter(is_trained())),
+            aggregate_repeats(kept.filter(~is_trained())),
             pl.concat((validated.rejected, as_read(marked.filter(~is_kept())))),
             kept.group_by(FILE, ENERGY_SET_ASIDE).agg(pl.len().alias(KEPT_ROWS)),
         )
     )
     counts = _counts(rejected)
     _report(rejected, counts, rows.is_empty())
-    _refuse_empty_choice(rows, rejected, edge_device, data)
+    _refuse_empty_choice(
+        rows, pl.concat((beside, rejected), how="diagonal_relaxed"), edge_device, data
+    )
     return PreparedData(
         rows=Measurement.validate(rows),
+        beside=Measurement.validate(beside),
         rejected=rejected.sort(PROVENANCE, maintain_order=True),
         read_by_file=_read_by_file(summary, rejected),
         rejected_counts=counts,
         energy_set_aside=_energy_set_aside(summary),
-        fingerprint=fingerprint(rows),
+        fingerprint=fingerprint(pl.concat((rows, beside))),
         sources=tuple(rows.get_column("source").unique().sort()),
     )
 
 
 def _refuse_empty_choice(
-    rows: pl.DataFrame, rejected: pl.DataFrame, edge_device: str, data: DataConfig
+    rows: pl.DataFrame, others: pl.DataFrame, edge_device: str, data: DataConfig
 ) -> None:
     """Refuse a choice of power mode, runtime or precision that leaves the device no row."""
     if not rows.filter(pl.col("device") == edge_device).is_empty():
         return
+    measured = others.filter(pl.col("device") == edge_device)
     for column in CONDITIONS:
         wanted = getattr(data, column)
-        others = rejected.filter(
-            pl.col("device") == edge_device, pl.col(CATEGORY) == f"set aside: {column}"
-        )
-        if wanted is not None and not others.is_empty():
-            found = ", ".join(others.get_column(column).drop_nulls().unique().sort())
+        aside = pl.col(CATEGORY).is_null() | (pl.col(CATEGORY) == f"set aside: {column}")
+        found = measured.filter(aside).get_column(column).drop_nulls().unique().sort()
+        if wanted is not None and len(found) and wanted.strip().lower() not in found:
             raise DataError(
-                f"expected rows of {edge_device} with {column} {wanted!r}, got {found}; "
+                f"expected rows of {edge_device} with {column} {wanted!r}, got {', '.join(found)}; "
                 "choose one of them"
             )
 

@@ -4,6 +4,8 @@ A step never drops a row: it gives the row a ``category`` and a ``reason``, and 
 at the rows that have none.
 """
 
+from enum import StrEnum
+
 import polars as pl
 
 from token2metrics.columns import CANONICAL, CONDITIONS, TOKEN_SETTING, UNSTATED
@@ -15,6 +17,7 @@ from token2metrics.processors.validate import (
     REASON,
 )
 
+ROLE = "role"
 SINGLE_STREAM = 1
 UNNAMED_RAIL = ""
 OTHER_RAIL = "metered on another rail"
@@ -27,8 +30,20 @@ CHOSEN_WITHIN = {
 """Rows of a group share one value of each condition."""
 
 
+class Role(StrEnum):
+    """What a kept row of the edge device is for.
+
+    ``trained``: the model is fitted to it. ``other_mode``: measured in another power mode, it says
+    what to believe. ``several``: of several samples at once, it tells how they share the device.
+    """
+
+    TRAINED = "trained"
+    OTHER_MODE = "other_mode"
+    SEVERAL = "several"
+
+
 def mark(rows: pl.LazyFrame, config: DataConfig, edge_device: str) -> pl.LazyFrame:
-    """Give every row that the configuration excludes a category and a reason.
+    """Give every row a role, and those that the configuration excludes a category and a reason.
 
     Args:
         rows: Accepted rows.
@@ -38,7 +53,7 @@ def mark(rows: pl.LazyFrame, config: DataConfig, edge_device: str) -> pl.LazyFra
     """
     unmarked = pl.lit(None, dtype=pl.String)
     rows = rows.with_columns(unmarked.alias(CATEGORY), unmarked.alias(REASON))
-    rows = keep_single_stream(rows)
+    rows = part_parallel(rows, edge_device)
     wanted = (config.power_mode, config.runtime, config.precision)
     for column, value in zip(CONDITIONS, wanted, strict=True):
         rows = select_group(rows, column, edge_device, value)
@@ -63,11 +78,18 @@ def set_aside(
     )
 
 
-def keep_single_stream(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Set aside requests that ran beside others."""
+def is_trained() -> pl.Expr:
+    """Return whether a row is kept for the fit itself."""
+    return is_kept() & (pl.col(ROLE) == Role.TRAINED)
+
+
+def part_parallel(rows: pl.LazyFrame, edge_device: str) -> pl.LazyFrame:
+    """Part requests of several samples from others; set those of other devices aside."""
+    several = pl.col("parallel") != SINGLE_STREAM
+    role = pl.when(several).then(pl.lit(Role.SEVERAL)).otherwise(pl.lit(Role.TRAINED))
     return set_aside(
-        rows,
-        pl.col("parallel") != SINGLE_STREAM,
+        rows.with_columns(role.alias(ROLE)),
+        several & (pl.col("device") != edge_device),
         "set aside: parallel",
         pl.format("set aside: parallel {}, trained on {}", "parallel", pl.lit(SINGLE_STREAM)),
     )
@@ -78,6 +100,8 @@ def select_group(
 ) -> pl.LazyFrame:
     """Set aside rows whose condition is not the chosen one of their device.
 
+    Those of the edge device in another power mode are kept in that role.
+
     Args:
         rows: Marked rows.
         column: The condition, such as ``power_mode``.
@@ -86,11 +110,17 @@ def select_group(
             most rows of the device, of each of its models for precision.
     """
     slug = None if wanted is None else wanted.strip().lower()
-    chosen = _chosen(pl.col(column), is_kept(), edge_device, slug, CHOSEN_WITHIN[column])
+    chosen = _chosen(pl.col(column), is_trained(), edge_device, slug, CHOSEN_WITHIN[column])
     assumed = (pl.col(column) == UNSTATED) & pl.lit(wanted is not None)
+    other = (pl.col(column) != chosen) & ~assumed
+    if column == "power_mode":
+        informs = other & is_trained() & (pl.col("device") == edge_device)
+        role = pl.when(informs).then(pl.lit(Role.OTHER_MODE)).otherwise(pl.col(ROLE))
+        rows = rows.with_columns(role.alias(ROLE))
+        other = other & (pl.col(ROLE) != Role.OTHER_MODE)
     return set_aside(
         rows,
-        (pl.col(column) != chosen) & ~assumed,
+        other,
         f"set aside: {column}",
         pl.format(f"set aside: {column} {{}}, trained on {{}}", column, chosen),
     )
@@ -130,7 +160,9 @@ def select_rail(rows: pl.LazyFrame, edge_device: str, wanted: str | None) -> pl.
     """Forget energies of another rail than the chosen one of the device; keep the latencies."""
     metered = pl.col("energy_j").is_not_null()
     rail = pl.col("power_rail").fill_null(UNNAMED_RAIL)
-    other = metered & (rail != _chosen(rail, is_kept() & metered, edge_device, wanted, BY_DEVICE))
+    other = metered & (
+        rail != _chosen(rail, is_trained() & metered, edge_device, wanted, BY_DEVICE)
+    )
     return rows.with_columns(
         pl.when(~other).then(pl.col(*ENERGY_COLUMNS)),
         pl.coalesce(ENERGY_SET_ASIDE, pl.when(other).then(pl.lit(OTHER_RAIL))),
@@ -152,7 +184,6 @@ def aggregate_repeats(rows: pl.LazyFrame) -> pl.LazyFrame:
             window.filter(metered).median().alias("energy_window_s"),
             pl.col("energy_samples").filter(metered).median(),
             pl.col("power_rail", "source").min(),
-            pl.col("parallel").first(),
             pl.col("repeats").sum(),
         )
         .sort(TOKEN_SETTING)
