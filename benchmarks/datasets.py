@@ -119,6 +119,27 @@ def prefill_sweep(folder: Path) -> pl.DataFrame:
     return measured_under(known, ORIN, "EdgeReasoning, prefill sweep").select(CANONICAL)
 
 
+@lru_cache
+def parallel_samples(folder: Path) -> pl.DataFrame:
+    """Return requests of 128 tokens in and out with 1 to 32 samples at once, a row per number.
+
+    Latencies are means over three seeds; energies are over the metered window, at 1 Hz.
+    """
+    runs = table(folder / "edgereasoning" / "parallel_scaling_energy.csv").with_columns(
+        pl.col("model").replace_strict(MODEL_IDS),
+        input_tokens=pl.col("input_tokens_nominal"),
+        output_tokens=pl.col("output_tokens_per_sample"),
+        parallel=pl.col("parallel_samples"),
+        latency_s=pl.col("total_latency_s"),
+        energy_j=pl.col("window_energy_j"),
+        energy_window_s=pl.max_horizontal("monitoring_window_s", "total_latency_s"),
+        energy_samples=pl.col("monitoring_window_s").round().clip(1.0),
+        power_rail=pl.lit(GRID_RAIL),
+    )
+    rows = measured_under(runs, ORIN, "EdgeReasoning, parallel scaling")
+    return rows.select(*CANONICAL, *ENERGY, "parallel")
+
+
 def ordinary(sweep: pl.DataFrame) -> Mask:
     """Return which rows of one model's sweep are no outliers; see ``OUTLIER_SHARE``."""
     tokens = sweep["input_tokens"].to_numpy().astype(np.float64)

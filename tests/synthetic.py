@@ -239,20 +239,21 @@ SCHEMA = {
 }
 
 
-def prepared(rows: Sequence[Row]) -> PreparedData:
-    """Prepare rows as if they had been read from one file."""
+def prepared(rows: Sequence[Row], **choices: Any) -> PreparedData:
+    """Prepare rows as if they had been read from one file, those that the choices leave."""
     frame = pl.DataFrame(list(rows), schema_overrides=SCHEMA, infer_schema_length=None)
     table = frame.lazy().with_row_index("row", 1).with_columns(file=pl.lit("computed.csv"))
-    return prepare(table, EDGE, DataConfig())
+    return prepare(table, EDGE, DataConfig(**choices))
 
 
 def train(
-    rows: Sequence[Row],
+    rows: Sequence[Row] | PreparedData,
     chosen: ExperimentConfig,
     catalog: Sequence[ExperimentConfig] = (),
 ) -> TrainedModel:
-    """Train a model on rows, silently."""
-    return Trainer(prepared(rows), catalog or [chosen], silent).train(chosen)
+    """Train a model on rows, prepared ones or not, silently."""
+    data = rows if isinstance(rows, PreparedData) else prepared(rows)
+    return Trainer(data, catalog or [chosen], silent).train(chosen)
 
 
 def silent(message: str) -> None:

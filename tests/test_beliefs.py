@@ -48,6 +48,7 @@ from token2metrics.curves.roofline import EXCESS_ORDER, MAX_NORM_ORDER
 from token2metrics.modeling.beliefs import (
     ARITHMETIC_EFFICIENCY,
     BANDWIDTH_EFFICIENCY,
+    SPREADS,
     Belief,
     handed_down,
     nominal_beliefs,
@@ -191,7 +192,7 @@ def learned(draw: st.DrawFn) -> dict[Phase, Belief]:
 @pytest.mark.law
 @given(
     known=learned(),
-    kind=st.sampled_from((SourceKind.HARDWARE, SourceKind.SERVER, SourceKind.SIBLINGS)),
+    kind=st.sampled_from(tuple(SPREADS)),
     above=hardware,
     own=hardware,
 )

@@ -145,7 +145,8 @@ def test_what_was_not_measured_is_not_guessed() -> None:
     assert prediction.latency_s is None
     assert prediction.decode.rests_on == NO_PARALLEL
     assert any(NO_PARALLEL in note for note in prediction.notes)
-    row = pl.select(**expressions(model, pl.lit(100), pl.lit(50), parallel=4)).row(0, named=True)
+    columns = expressions(model, pl.lit(100), pl.lit(50), parallel=4)
+    row = pl.select(list(columns.values())).row(0, named=True)
     assert row["latency_s"] is None
     assert row["latency_upper_s"] is None
 

@@ -67,6 +67,7 @@ def as_fit_rows(settings: list[tuple[Phase, int, int]]) -> FitRows:
         in_decode=np.array([name is not Phase.PREFILL for name in names]),
         input_tokens=np.array(prompts, dtype=np.float64),
         output_tokens=np.array(answers, dtype=np.float64),
+        parallel=ones,
         latency_s=ones,
         energy_j=ones * np.nan,
         energy_window_s=ones,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from token2metrics.algebra import Algebra, T
@@ -22,6 +22,9 @@ INITIAL_SAVING = 0.1
 WIDE_SPREAD = 3.0
 RAMP_SPREAD = 1.0
 """Priors on what few metered rows cannot tell: shares of the range, and the ramp's length."""
+EXPECTED_SPREAD = 0.5
+"""The same where a weight is expected to be what it was in another power mode."""
+
 MAX_RAMP_SHARE = 0.99
 """A ramp from zero would leave the power of short phases to rounding errors."""
 
@@ -53,10 +56,13 @@ class PowerHead:
     Attributes:
         idle_power_w: Power without work on the measured rail.
         power_limit_w: Most power the rail can draw.
+        expected: Weights that are known from elsewhere, such as another power mode, by name; fits
+            start there and few rows leave them.
     """
 
     idle_power_w: float
     power_limit_w: float
+    expected: tuple[tuple[str, float], ...] = ()
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the load's share of the range, the ramp's of the load, and the time constant.
@@ -65,7 +71,7 @@ class PowerHead:
         ``tail_share`` is what power does after the work until a longer window closes, from 0,
         idle at once, to 1, steady power throughout.
         """
-        return (
+        untold = (
             Parameter(LOAD_SHARE, INITIAL_LOAD_SHARE, upper=1.0),
             Parameter("ramp_share", INITIAL_RAMP_SHARE, upper=MAX_RAMP_SHARE, spread=WIDE_SPREAD),
             Parameter(
@@ -73,6 +79,15 @@ class PowerHead:
             ),
             Parameter("context_saving", INITIAL_SAVING, upper=1.0, spread=WIDE_SPREAD),
             Parameter("tail_share", INITIAL_TAIL_SHARE, upper=1.0, spread=WIDE_SPREAD),
+        )
+        known = dict(self.expected)
+        return tuple(
+            (
+                replace(one, initial=known[one.name], spread=EXPECTED_SPREAD)
+                if one.name in known
+                else one
+            )
+            for one in untold
         )
 
     def _load_w(self, algebra: Algebra[T], latency_s: T, bare_s: T, weights: Mapping[str, T]) -> T:

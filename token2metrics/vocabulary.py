@@ -58,11 +58,13 @@ class SourceKind(StrEnum):
     """What the calibrated curve comes from.
 
     ``server``: the same model shape on a server. ``siblings``: the other models measured on
-    the same edge device, carried over through their architectures. ``hardware``: the nominal
-    bandwidth and arithmetic of the device. ``none``: the edge rows of the model alone.
+    the same edge device, carried over through their architectures. ``modes``: the model itself on
+    the same device in another power mode. ``hardware``: the nominal bandwidth and arithmetic of
+    the device. ``none``: the edge rows of the model alone.
     """
 
     SERVER = "server"
     SIBLINGS = "siblings"
+    MODES = "modes"
     HARDWARE = "hardware"
     NONE = "none"

@@ -13,6 +13,7 @@ from token2metrics.cli.options import (
     Confidence,
     DeviceName,
     ModelName,
+    Parallel,
     PowerMode,
     PrecisionName,
     RuntimeName,
@@ -20,6 +21,7 @@ from token2metrics.cli.options import (
 from token2metrics.cli.session import session_of
 from token2metrics.extras import needing
 from token2metrics.intervals import DEFAULT_CONFIDENCE
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.predictor import Conditions, Predictor
 from token2metrics.report.batch import show_batch
 
@@ -48,6 +50,7 @@ def batch_predict(
     power_mode: PowerMode = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
+    parallel: Parallel = SINGLE,
     confidence: Confidence = DEFAULT_CONFIDENCE,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +66,7 @@ def batch_predict(
         from token2metrics.prediction.batch import BatchRequest, price_table
     conditions = Conditions(device, power_mode, runtime, precision)
     summary = price_table(
-        predictor, BatchRequest(input_file, output_file, model, conditions, confidence)
+        predictor, BatchRequest(input_file, output_file, model, conditions, confidence, parallel)
     )
     if as_json:
         session.show_json(summary)

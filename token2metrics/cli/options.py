@@ -49,6 +49,15 @@ Confidence = Annotated[
         rich_help_panel=REQUEST,
     ),
 ]
+Parallel = Annotated[
+    int,
+    typer.Option(
+        "--parallel",
+        metavar="N",
+        help="Answers to one prompt generated at once, each of --output-tokens.",
+        rich_help_panel=REQUEST,
+    ),
+]
 DataFiles = Annotated[
     list[Path] | None,
     typer.Option(

@@ -13,6 +13,7 @@ from token2metrics.cli.options import (
     Confidence,
     DeviceName,
     ModelNames,
+    Parallel,
     PowerMode,
     PrecisionName,
     RuntimeName,
@@ -21,6 +22,7 @@ from token2metrics.cli.options import (
 from token2metrics.cli.requests import InputTokens, OutputTokens, PromptFile, counts, prompts
 from token2metrics.cli.session import session_of
 from token2metrics.intervals import DEFAULT_CONFIDENCE
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
 from token2metrics.prediction.predictor import Conditions, Predictor
 from token2metrics.report.predictions import show_predictions
@@ -56,6 +58,7 @@ def predict(
     power_mode: PowerMode = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
+    parallel: Parallel = SINGLE,
     confidence: Confidence = DEFAULT_CONFIDENCE,
     price_per_kwh: PricePerKwh = DEFAULT_PRICE_PER_KWH,
     device_price: DevicePrice = None,
@@ -78,7 +81,7 @@ def predict(
         for one in predictor.choose(model or (), conditions)
     ]
     predictions = [
-        one(prompt, answer, prices, confidence)
+        one(prompt, answer, prices, confidence, parallel)
         for (one, prices), prompt, answer in product(priced, lengths, answers)
     ]
     if as_json:

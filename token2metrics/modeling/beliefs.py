@@ -52,6 +52,9 @@ BANDWIDTH_EFFICIENCY = 0.77
 LAYER_S = {Phase.PREFILL: 1e-3, Phase.DECODE: 1.8e-4}
 """Launch overhead of one layer in one forward pass, eager and captured as a graph."""
 
+UNKNOWN_LEVEL = 0.5
+"""Covariance of the logarithms of two weights from which on their common level is not known."""
+
 SMALLEST_EXCESS = 1e-6
 """Stands for a norm of order one, the plain sum, where logarithms are taken."""
 
@@ -73,6 +76,7 @@ class Spreads:
         kv: Of bytes of the KV cache, which some engines read less well.
         layer: Of launches.
         order: Of the excess order of the prefill norm.
+        clock: Common to every time of a phase but the KV cache's: clocks that change together.
     """
 
     arithmetic: float
@@ -82,6 +86,7 @@ class Spreads:
     kv: float
     layer: float
     order: float
+    clock: float = 0.0
 
 
 NOMINAL_SPREADS = Spreads(
@@ -95,9 +100,22 @@ SPREADS = {
     SourceKind.SIBLINGS: Spreads(
         arithmetic=0.05, flop=0.15, attention=0.3, bandwidth=0.03, kv=0.1, layer=0.1, order=0.3
     ),
+    SourceKind.MODES: Spreads(
+        arithmetic=0.3,
+        flop=0.05,
+        attention=0.3,
+        bandwidth=0.3,
+        kv=0.5,
+        layer=0.5,
+        order=0.1,
+        clock=1.0,
+    ),
 }
 """What changes on the way: nothing from the device to itself, efficiencies from a server to the
-device, and how well kernels fit a shape from one model of the device to another."""
+device, how well kernels fit a shape from one model of the device to another. From one power mode to
+another it is the clocks: all by an unknown common factor, up or down, and those of arithmetic,
+weights and launches by less than that from each other. Only the reading of the KV cache, which
+memory bounds, is expected to stay near where it was: modes cap processors before memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,12 @@ class Belief:
         """Return the standard deviation of the logarithm of one weight."""
         place = self.names.index(name)
         return math.sqrt(self.covariance[place, place])
+
+    def knows_only_the_shape(self) -> bool:
+        """Return whether arithmetic or bytes, and launches, share an unknown factor."""
+        work = FLOP_WEIGHTS[0] if FLOP_WEIGHTS[0] in self.names else BYTE_WEIGHT
+        one, other = self.names.index(work), self.names.index(LAYER_WEIGHT)
+        return bool(self.covariance[one, other] > UNKNOWN_LEVEL)
 
     def root_precision(self) -> Array:
         """Return ``R`` with ``R^T R`` the inverse of the covariance, ``(weights, weights)``."""
@@ -244,4 +268,6 @@ def _covariance(names: tuple[str, ...], spreads: Spreads) -> Array:
     covariance: Array = np.diag(deviations**2)
     covariance += spreads.arithmetic**2 * np.outer(arithmetic, arithmetic)
     covariance += spreads.bandwidth**2 * np.outer(traffic, traffic)
+    timed = np.array([name not in (ORDER_WEIGHT, KV_WEIGHT) for name in names])
+    covariance += spreads.clock**2 * np.outer(timed, timed)
     return covariance

@@ -81,19 +81,25 @@ class Sources:
         edge: Rows of the model on the device; None where there are none.
         others: Rows of each source that has any.
         server_model: Model of the server rows.
+        other_mode: Power mode of the rows in another one.
     """
 
     edge: FitRows | None
     others: Mapping[SourceKind, FitRows] = field(default_factory=dict)
     server_model: str | None = None
+    other_mode: str | None = None
+
+
+OF_THE_MODEL = (SourceKind.MODES, SourceKind.SERVER)
+"""Sources whose rows are of the model itself or of its shape: any family can start there."""
 
 
 def list_candidates(experiment: ExperimentConfig, sources: Sources) -> list[Candidate]:
     """List every candidate the configuration allows and the rows support, most trusted first.
 
     Trusted most is what knows most beside the calibration rows: the same device's other models,
-    the same model's server curve, the nominal figures of the device. A method that needs a
-    source where there is none falls back to the edge rows alone.
+    the same model in another power mode, its server curve, the nominal figures of the device. A
+    method that needs a source where there is none falls back to the edge rows alone.
     """
     chosen = experiment.regression.type
     method = experiment.calibration.method
@@ -113,7 +119,7 @@ def believed(sources: Sources) -> list[Candidate]:
     """List rooflines that start from a belief, the most trusted first."""
     return [
         Candidate(RegressionType.ROOFLINE, kind, CalibrationMethod.PRIOR)
-        for kind in (SourceKind.SIBLINGS, SourceKind.SERVER, SourceKind.HARDWARE)
+        for kind in (SourceKind.SIBLINGS, *OF_THE_MODEL, SourceKind.HARDWARE)
         if kind is SourceKind.HARDWARE or kind in sources.others
     ]
 
@@ -121,8 +127,8 @@ def believed(sources: Sources) -> list[Candidate]:
 def _automatic(families: Sequence[RegressionType], sources: Sources) -> list[Candidate]:
     """List what ``auto`` tries: beliefs, then families the edge rows alone can tell.
 
-    One family that was asked for is tried whatever the number of rows, and carried over from the
-    server too.
+    One family that was asked for is tried whatever the number of rows, and carried over from
+    another power mode and the server too.
     """
     settings = 0 if sources.edge is None else _most_settings(sources.edge)
     alone = len(families) == 1
@@ -132,8 +138,9 @@ def _automatic(families: Sequence[RegressionType], sources: Sources) -> list[Can
             continue
         if alone or settings >= FEWEST_SETTINGS[family]:
             candidates.append(Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT))
-        if alone and SourceKind.SERVER in sources.others:
-            candidates += [Candidate(family, SourceKind.SERVER, m) for m in TRANSFERRED]
+        if alone:
+            usable = (kind for kind in OF_THE_MODEL if kind in sources.others)
+            candidates += [Candidate(family, kind, m) for kind in usable for m in TRANSFERRED]
     return candidates
 
 
@@ -148,7 +155,7 @@ def _of_family(
 ) -> list[Candidate]:
     """List the candidates of one family under a method that was asked for."""
     rooflike = family is RegressionType.ROOFLINE
-    usable = [kind for kind in sources.others if kind is SourceKind.SERVER or rooflike]
+    usable = [kind for kind in sources.others if kind in OF_THE_MODEL or rooflike]
     direct = Candidate(family, SourceKind.NONE, CalibrationMethod.DIRECT)
     if method is CalibrationMethod.MANUAL and usable:
         return [Candidate(family, usable[0], method)]

@@ -219,6 +219,9 @@ def _base(experiment: ExperimentConfig, sources: Sources, kind: SourceKind, phas
         return f"the nominal figures of {experiment.edge.name} and the architecture"
     if kind is SourceKind.SERVER and experiment.server is not None:
         return f"{count} rows of {sources.server_model} on {experiment.server.name}"
+    if kind is SourceKind.MODES:
+        mode = f"in power mode {sources.other_mode}"
+        return f"{count} rows of {experiment.model.id} on {experiment.edge.name} {mode}"
     return f"{count} rows of other models on {experiment.edge.name}, through the architecture"
 
 

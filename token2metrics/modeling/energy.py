@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
+from torch import Tensor
 
 from token2metrics.artifact.manifest import MeterRecord
 from token2metrics.config import HardwareConfig
 from token2metrics.heads import LOAD_SHARE, UNLIMITED_POWER_W, PowerHead
 from token2metrics.modeling.rows import FitRows
+from token2metrics.parallel import ParallelSamples
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 SMALLEST_SHARE = 0.02
@@ -43,6 +45,25 @@ class MeteredModel:
 def build_head(hardware: HardwareConfig) -> PowerHead:
     """Build the power head of a device."""
     return PowerHead(hardware.idle_power_w, hardware.power_limit_w or UNLIMITED_POWER_W)
+
+
+def build_samples(hardware: HardwareConfig) -> ParallelSamples:
+    """Build the form in which several samples share a device."""
+    head = build_head(hardware)
+    return ParallelSamples(head.idle_power_w, head.power_limit_w)
+
+
+def expecting(head: PowerHead, known: Mapping[str, Tensor]) -> PowerHead:
+    """Return a head whose ramp, saving and tail are expected to be those known elsewhere.
+
+    Its steady power is not: it changes with the clocks, and one metered row tells it.
+
+    Args:
+        head: The head.
+        known: Weights of another one, the first problem of a batch each.
+    """
+    carried = ((name, float(value[0, 0])) for name, value in known.items() if name != LOAD_SHARE)
+    return replace(head, expected=tuple(carried))
 
 
 def measured_heads(rows: FitRows | None, hardware: HardwareConfig) -> dict[Phase, PowerHead]:

@@ -1,4 +1,4 @@
-"""Gather the rows a model can be fitted on: its own, its server's, its siblings'."""
+"""Gather the rows a model can be fitted on: its own, its server's, its siblings', other modes'."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from token2metrics.config import ExperimentConfig
 from token2metrics.modeling.candidates import Sources
 from token2metrics.modeling.gguf_file import gguf_weight_bytes
 from token2metrics.modeling.rows import FitRows, fit_rows, traffic_of
+from token2metrics.parallel import SINGLE
 from token2metrics.precision import is_known, normal_precision
 from token2metrics.processors.batch import to_measurements
 from token2metrics.processors.pipeline import PreparedData
@@ -106,11 +107,27 @@ def gather(
     others[SourceKind.SIBLINGS] = fit_rows(
         to_measurements(data.rows, device, list(siblings)), shapes
     )
+    in_mode = other_mode_rows(data, device, model.id)
+    if in_mode.height:
+        precision = str(in_mode.item(0, "precision"))
+        shape = model_traffic(experiment, precision if is_known(precision) else None)
+        others[SourceKind.MODES] = fit_rows(
+            to_measurements(in_mode, device, [model.id]), {model.id: shape}
+        )
     return Sources(
         edge=fit_rows(to_measurements(data.rows, device, [model.id]), shapes),
         others={kind: rows for kind, rows in others.items() if rows is not None},
         server_model=server_model,
+        other_mode=str(in_mode.item(0, "power_mode")) if in_mode.height else None,
     )
+
+
+def other_mode_rows(data: PreparedData, device: str, model: str) -> pl.DataFrame:
+    """Return the rows of a model in the other power mode that has the most; there may be none."""
+    single = pl.col("parallel") == SINGLE
+    rows = data.beside.filter(single, pl.col("device") == device, pl.col("model") == model)
+    counted = rows.group_by("power_mode").len().sort("len", "power_mode", descending=[True, False])
+    return rows.filter(pl.col("power_mode") == counted.item(0, 0)) if counted.height else rows
 
 
 def _server_model(data: PreparedData, experiment: ExperimentConfig) -> str | None:

@@ -25,7 +25,7 @@ def beliefs_of(
     """Return what a source says of the model's roofline on the edge device.
 
     Args:
-        kind: ``hardware``, ``server`` or ``siblings``.
+        kind: ``hardware``, ``server``, ``siblings`` or ``modes``.
         sources: The rows behind it.
         experiment: The model and its devices.
         torch_device: Where the fit runs.
@@ -38,7 +38,7 @@ def beliefs_of(
     match kind:
         case SourceKind.HARDWARE:
             return own
-        case SourceKind.SIBLINGS:
+        case SourceKind.SIBLINGS | SourceKind.MODES:
             above = own
         case SourceKind.SERVER if experiment.server is not None:
             above = nominal_beliefs(experiment.server, order)

@@ -54,6 +54,7 @@ UNSEEN_FACTOR = 5.0
 
 UNCALIBRATED_ERRORS = {
     SourceKind.SIBLINGS: {Phase.PREFILL: 0.15, Phase.DECODE: 0.03},
+    SourceKind.MODES: {Phase.PREFILL: 0.7, Phase.DECODE: 0.7},
     SourceKind.SERVER: {Phase.PREFILL: 0.3, Phase.DECODE: 0.15},
     SourceKind.HARDWARE: {Phase.PREFILL: 0.4, Phase.DECODE: 0.2},
     SourceKind.NONE: {Phase.PREFILL: 0.4, Phase.DECODE: 0.2},
@@ -65,6 +66,13 @@ ENERGY_FACTOR = 5.0
 
 UNMETERED_ERROR = 0.1
 """Standard deviation of the logarithm of a power that was carried over or never checked."""
+
+SHARING_ERROR = 0.03
+"""Expected standard deviation of the logarithm of a slowdown by several samples, beside the error
+of one."""
+
+CARRIED_SHARING_ERROR = 0.1
+"""The same where it was carried over from the device's other models."""
 
 SMALLEST_ERROR = 1e-4
 
@@ -96,6 +104,22 @@ def energy_margin(held_out: Errors) -> MarginRecord:
     if not len(held_out):
         return _expected(UNMETERED_ERROR, "no held-out energy")
     return _observed(held_out, ENERGY_FACTOR * EXPECTED_ERRORS[Phase.REQUEST])
+
+
+def sharing_margin(held_out: Errors) -> MarginRecord:
+    """Return the margin of a slowdown by several samples.
+
+    Args:
+        held_out: Logarithmic errors of rows whose number of samples was left out, ``(rows,)``.
+    """
+    if not len(held_out):
+        return _expected(SHARING_ERROR, "no held-out number of samples")
+    return _observed(held_out, SHARING_ERROR)
+
+
+def carried_sharing_margin() -> MarginRecord:
+    """Return the margin of a slowdown that other models' rows tell."""
+    return _expected(CARRIED_SHARING_ERROR, "carried over from other models")
 
 
 def _expected(deviation: float, reason: str) -> MarginRecord:

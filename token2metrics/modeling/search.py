@@ -11,6 +11,7 @@ from torch import Tensor
 
 from token2metrics.config import ExperimentConfig
 from token2metrics.cost import PhaseFormula
+from token2metrics.heads import PowerHead
 from token2metrics.modeling.beliefs import Beliefs
 from token2metrics.modeling.campaigns import Offset, campaigns_of, offsets_of
 from token2metrics.modeling.candidates import (
@@ -24,9 +25,9 @@ from token2metrics.modeling.candidates import (
     choose,
     rows_of_phase,
 )
-from token2metrics.modeling.energy import measured_heads
+from token2metrics.modeling.energy import expecting, measured_heads
 from token2metrics.modeling.fit import fit
-from token2metrics.modeling.hierarchy import beliefs_of
+from token2metrics.modeling.hierarchy import NOMINAL, beliefs_of
 from token2metrics.modeling.objective import energy_errors, log_errors
 from token2metrics.modeling.problem import Fit, Problem
 from token2metrics.modeling.rows import FitRows
@@ -146,7 +147,7 @@ class Search:
             held: Held-out rows, to judge the heads on; each takes another fit of the batch.
         """
         edge = self.sources.edge
-        heads = measured_heads(edge, self.experiment.edge)
+        heads = self._heads()
         formulas = build_formulas(candidate, self.experiment, heads)
         judged = held if heads else ()
         trained = [np.ones(1 if edge is None else len(edge), dtype=bool)]
@@ -168,6 +169,20 @@ class Search:
             for phase in heads
         }
         return Fitted(formulas, fitted, held_out, self._beliefs(candidate))
+
+    def _heads(self) -> dict[Phase, PowerHead]:
+        """Return a head for each metered phase, expected to ramp as in another power mode."""
+        heads = measured_heads(self.sources.edge, self.experiment.edge)
+        elsewhere = self.sources.others.get(SourceKind.MODES)
+        there = measured_heads(elsewhere, self.experiment.edge)
+        if not heads.keys() & there.keys():
+            return heads
+        alone = replace(self, sources=Sources(elsewhere), beliefs={})
+        weights = alone.fit_finally(NOMINAL).fit.first().weights
+        return {
+            phase: expecting(head, weights[phase].head) if phase in there else head
+            for phase, head in heads.items()
+        }
 
     def _beliefs(self, candidate: Candidate) -> Beliefs:
         """Return what a candidate starts from; nothing without the prior method."""

@@ -13,7 +13,12 @@ from torch import Tensor
 
 from token2metrics.algebra import StepTable
 from token2metrics.heads import LOAD_SHARE
-from token2metrics.modeling.beliefs import ATTENTION_WEIGHT, FLOP_WEIGHTS, LAYER_WEIGHT
+from token2metrics.modeling.beliefs import (
+    ATTENTION_WEIGHT,
+    FLOP_WEIGHTS,
+    LAYER_WEIGHT,
+    ORDER_WEIGHT,
+)
 from token2metrics.modeling.campaigns import campaign_slots
 from token2metrics.modeling.energy import initial_load_share
 from token2metrics.modeling.exact import Array, design, solve
@@ -77,7 +82,28 @@ def _believed_start(problem: Problem) -> Fit:
     }
     start = [means.get((s.phase, s.parameter.name), s.parameter.initial) for s in slots]
     values = torch.tensor([start], dtype=torch.float64).repeat(len(problem.masks), 1)
-    return _with_visible_terms(problem, Fit(slots, values, {}))
+    return _with_visible_terms(problem, _at_measured_level(problem, Fit(slots, values, {})))
+
+
+def _at_measured_level(problem: Problem, start: Fit) -> Fit:
+    """Start a curve of known shape and unknown level where the rows are.
+
+    Term by term, the steps of the fit would be led into a valley of the wrong shape.
+    """
+    edge = problem.edge
+    unlevelled = [p for p, belief in problem.beliefs.items() if belief.knows_only_the_shape()]
+    if edge is None or not unlevelled:
+        return start
+    latencies = phase_latencies_s(problem.formulas, start.weights, edge, on_edge=True)
+    values = start.values.clone()
+    for phase in unlevelled:
+        seen = (problem.masks > 0) & edge.pure[phase]
+        ratio = edge.latency_s / latencies[phase].clamp_min(SMALLEST_LATENCY_S)
+        level = _nan_median(torch.where(seen, ratio, torch.nan)).nan_to_num(1.0)
+        timed = [name for name in problem.beliefs[phase].names if name != ORDER_WEIGHT]
+        places = places_of(start.slots, phase, timed)
+        values[:, places] = start.values[:, places] * level[:, None]
+    return replace(start, values=values)
 
 
 def _with_visible_terms(problem: Problem, start: Fit) -> Fit:
@@ -86,7 +112,9 @@ def _with_visible_terms(problem: Problem, start: Fit) -> Fit:
     Of a smooth maximum only the largest term moves: one that starts far too small stays hidden.
     """
     edge, belief = problem.edge, problem.beliefs.get(Phase.PREFILL)
-    if edge is None or belief is None or belief.spread(FLOP_WEIGHTS[0]) <= WIDEST_KNOWLEDGE:
+    if edge is None or belief is None or belief.knows_only_the_shape():
+        return start
+    if belief.spread(FLOP_WEIGHTS[0]) <= WIDEST_KNOWLEDGE:
         return start
     seen = (problem.masks > 0) & edge.pure[Phase.PREFILL]
     basis = problem.formulas[Phase.PREFILL].curve.basis(ALGEBRA, edge.workload)

@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
-import numpy as np
 import polars as pl
 
-from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.fitted import FittedModel
-from token2metrics.artifact.manifest import HeadRecord, MeterRecord, ModelRecord, PhaseRecord
-from token2metrics.config import CalibrationConfig, ExperimentConfig, RegressionConfig
-from token2metrics.cost import PhaseFormula, PhaseWeights, edge_latency_s
+from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
+from token2metrics.config import ExperimentConfig
+from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.errors import DataError
 from token2metrics.modeling.campaigns import Offset, levelled, phase_offsets
 from token2metrics.modeling.candidates import Candidate, Choice, Sources, list_candidates
@@ -25,37 +23,20 @@ from token2metrics.modeling.describe import (
     describe_traffic,
     plain_weights,
 )
-from token2metrics.modeling.energy import (
-    EXPECTED_PAD_PERIODS,
-    MeteredModel,
-    build_head,
-    carry_head,
-    head_warnings,
-    measured_heads,
-    meter_of,
-)
-from token2metrics.modeling.gather import (
-    gather,
-    measured_precision,
-    model_traffic,
-    on_measured_server,
-)
-from token2metrics.modeling.hierarchy import NOMINAL
-from token2metrics.modeling.margins import energy_margin
+from token2metrics.modeling.energy import build_head, build_samples, head_warnings
+from token2metrics.modeling.gather import gather, on_measured_server
 from token2metrics.modeling.search import (
     CandidateReport,
     Progress,
     Search,
     is_supported,
 )
+from token2metrics.modeling.siblings import Siblings, measured_traffic, rail_of
+from token2metrics.modeling.single_costs import FittedPhases
 from token2metrics.processors.pipeline import PreparedData
-from token2metrics.vocabulary import CalibrationMethod, Phase, SourceKind
-from token2metrics.workload import ModelTraffic, workload_of
+from token2metrics.vocabulary import CalibrationMethod, Phase
 
 logger = logging.getLogger(__name__)
-
-SECOND_TOKEN = 2.0
-FLOATS = FloatAlgebra()
 
 
 @dataclass(slots=True)
@@ -120,7 +101,7 @@ class Trainer:
         search, offsets = self._levelled(experiment, sources)
         choices, reports = search.best(candidates)
         phases = self._fitted_phases(search, choices, offsets)
-        self._carry_decode_head(experiment, phases)
+        self._ask_siblings(experiment, phases)
         self.progress(f"{experiment.model.name}: final fit")
         model = FittedModel(
             self._record(experiment, phases, sources),
@@ -134,7 +115,7 @@ class Trainer:
     ) -> dict[Phase, PhaseFit]:
         """Fit what was chosen on all rows, and describe each phase that something supports."""
         phases: dict[Phase, PhaseFit] = {}
-        rail = self._rail(search.experiment)
+        rail = rail_of(self.data, search.experiment)
         for candidate in dict.fromkeys(choice.candidate for choice in choices.values()):
             held = next(c.validated_on for c in choices.values() if c.candidate == candidate)
             fitted = search.fit_finally(candidate, held)
@@ -169,70 +150,29 @@ class Trainer:
         searched = 0 if sources.edge is None else len(list_candidates(experiment, sources))
         return searched + 1
 
-    def _traffic(self, experiment: ExperimentConfig) -> ModelTraffic[float]:
-        """Return the model's shape at the precision it was measured at."""
-        precision = measured_precision(self.data, experiment.edge.name, experiment.model.id)
-        return model_traffic(experiment, precision)
-
-    def _rail(self, experiment: ExperimentConfig) -> str | None:
-        """Return the rail whose energy the prepared rows of the device carry."""
-        metered = self.data.rows.filter(
-            pl.col("device") == experiment.edge.name, pl.col("energy_j").is_not_null()
-        )
-        rails = metered.get_column("power_rail").drop_nulls().unique().sort().to_list()
-        return str(rails[0]) if rails else None
-
-    def _carry_decode_head(
-        self, experiment: ExperimentConfig, phases: dict[Phase, PhaseFit]
-    ) -> None:
-        """Give decode the power of the device's other models where its own was not metered."""
+    def _ask_siblings(self, experiment: ExperimentConfig, phases: dict[Phase, PhaseFit]) -> None:
+        """Let the device's other models tell what the model's own rows do not."""
+        siblings = Siblings(self.data, self.catalog, self.torch_device, self.progress)
+        traffic = measured_traffic(self.data, experiment)
         decode = phases.get(Phase.DECODE)
-        if decode is None or decode.formula.head is not None:
-            return
-        siblings = [
-            other
-            for other in self.catalog
-            if other.model.id != experiment.model.id and other.edge.name == experiment.edge.name
-        ]
-        metered = [model for other in siblings if (model := self._metered(other)) is not None]
-        if not metered:
-            return
-        head = build_head(experiment.edge)
-        rate = _bytes_per_s(decode.formula, decode.weights, self._traffic(experiment))
-        words = f"power carried over from {len(metered)} other models on {experiment.edge.name}"
-        record = HeadRecord(
-            power_rail=self._rail(experiment),
-            rows=0,
-            rests_on=words,
-            meter=self._meter(experiment),
-            margin=energy_margin(np.array([])),
+        if decode is not None and decode.formula.head is None:
+            carried = siblings.decode_head(experiment, decode.formula, decode.weights)
+            if carried is not None:
+                decode.formula = replace(decode.formula, head=build_head(experiment.edge))
+                decode.weights = replace(decode.weights, head=carried.weights)
+                decode.record = msgspec.structs.replace(decode.record, head=carried.record)
+        fitted = FittedPhases(
+            {phase: part.formula for phase, part in phases.items()},
+            {phase: part.weights for phase, part in phases.items()},
+            traffic,
         )
-        decode.weights = replace(decode.weights, head=carry_head(head, metered, rate))
-        decode.formula = replace(decode.formula, head=head)
-        decode.record = msgspec.structs.replace(decode.record, head=record)
-
-    def _meter(self, experiment: ExperimentConfig) -> MeterRecord:
-        """Describe how decode is likely to be metered: as the device's other models were.
-
-        The pad of their windows is not carried over: it depends on how long a step takes.
-        """
-        sources = gather(self.data, self.catalog, experiment)
-        meter = meter_of(sources.others.get(SourceKind.SIBLINGS), Phase.DECODE)
-        return MeterRecord(period_s=meter.period_s, pad_s=EXPECTED_PAD_PERIODS * meter.period_s)
-
-    def _metered(self, experiment: ExperimentConfig) -> MeteredModel | None:
-        """Fit a model's own decode rows and power; None without metered rows."""
-        sources = gather(self.data, self.catalog, experiment)
-        if Phase.DECODE not in measured_heads(sources.edge, experiment.edge):
-            return None
-        plain = experiment.model_copy(
-            update={"regression": RegressionConfig(), "calibration": CalibrationConfig()}
-        )
-        search = Search(plain, Sources(sources.edge), self.torch_device, self.progress)
-        fitted = search.fit_finally(NOMINAL)
-        weights = plain_weights(fitted.fit.weights[Phase.DECODE])
-        rate = _bytes_per_s(fitted.formulas[Phase.DECODE], weights, self._traffic(experiment))
-        return MeteredModel(rate, weights.head)
+        sharing = siblings.sharing(experiment, fitted)
+        for phase, part in phases.items():
+            if sharing is not None and phase in sharing.records:
+                part.formula = replace(part.formula, parallel=build_samples(experiment.edge))
+                part.weights = replace(part.weights, parallel=sharing.shares[phase])
+                record = sharing.records[phase]
+                part.record = msgspec.structs.replace(part.record, parallel=record)
 
     def _record(
         self, experiment: ExperimentConfig, phases: dict[Phase, PhaseFit], sources: Sources
@@ -252,7 +192,7 @@ class Trainer:
             power_mode=setting.get("power_mode"),
             runtime=setting.get("runtime"),
             precision=precision,
-            traffic=describe_traffic(self._traffic(experiment)),
+            traffic=describe_traffic(measured_traffic(self.data, experiment)),
             hardware=describe_hardware(experiment.edge),
             phases={phase: part.record for phase, part in phases.items()},
             configuration=experiment.model_dump(mode="json"),
@@ -272,12 +212,3 @@ def _fallbacks(
     if sources.edge is None:
         return (f"calibration {wanted} needs rows of the model on the device; none is used",)
     return (f"calibration {wanted} has no source curve to start from here; direct is used",)
-
-
-def _bytes_per_s(
-    formula: PhaseFormula, weights: PhaseWeights[float], traffic: ModelTraffic[float]
-) -> float:
-    """Return the weight bytes per second of a decode step without context."""
-    step = workload_of(FLOATS, 0.0, SECOND_TOKEN, traffic)
-    latency_s = edge_latency_s(FLOATS, formula, step, weights)
-    return traffic.weight_bytes / latency_s if latency_s > 0 else 0.0

@@ -13,8 +13,14 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.errors import DataError, RequestError
 from token2metrics.files import remove_stale, replacing
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS, expressions
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
+from token2metrics.prediction.predictor import (
+    Conditions,
+    ModelPredictor,
+    Predictor,
+    check_parallel,
+)
 from token2metrics.prediction.result import BatchSummary
 from token2metrics.vocabulary import MAX_TOKENS
 
@@ -41,6 +47,7 @@ class BatchRequest:
         model: Model of rows that name none.
         conditions: Device of rows that name none, and further conditions of all rows.
         confidence: Of every interval, 0.5 to 0.99.
+        parallel: Answers to each prompt generated at once.
     """
 
     input_file: Path
@@ -48,6 +55,7 @@ class BatchRequest:
     model: str | None
     conditions: Conditions
     confidence: float = DEFAULT_CONFIDENCE
+    parallel: int = SINGLE
 
     @property
     def rejected_file(self) -> Path:
@@ -65,9 +73,10 @@ def price_table(predictor: Predictor, request: BatchRequest) -> BatchSummary:
     Raises:
         DataError: If the table cannot be read, would be overwritten or lacks a column.
         RequestError: If the default model is unknown, or the rows name none and there is none, or
-            no interval is offered for the confidence.
+            no interval is offered for the confidence, or nobody asks for so many answers.
     """
     check_confidence(request.confidence)
+    check_parallel(request.parallel)
     _refuse_paths(request)
     try:
         table = _scan(request.input_file)
@@ -217,7 +226,7 @@ def _write(
 ) -> pl.DataFrame:
     """Write priced and rejected rows; return how many rows each reason has."""
     good = pl.col(REASON).is_null()
-    priced = judged.filter(good).with_columns(_predictions(models, request.confidence))
+    priced = judged.filter(good).with_columns(_predictions(models, request))
     if request.input_file.suffix.lower() == CSV and request.output_file.suffix.lower() == PARQUET:
         whole = (pl.col(number).cast(pl.Int64).alias(name) for name, number in COUNTS.items())
         priced = priced.with_columns(*whole)
@@ -245,9 +254,12 @@ def _write(
     return counted
 
 
-def _predictions(models: Sequence[FittedModel], confidence: float) -> list[pl.Expr]:
+def _predictions(models: Sequence[FittedModel], request: BatchRequest) -> list[pl.Expr]:
     """Return the prediction columns, each row priced by the model that answers to it."""
-    costs = [expressions(model, pl.col(INPUT), pl.col(OUTPUT), confidence) for model in models]
+    costs = [
+        expressions(model, pl.col(INPUT), pl.col(OUTPUT), request.confidence, request.parallel)
+        for model in models
+    ]
     return [
         pl.coalesce(
             pl.when(pl.col(ANSWERING) == number).then(cost[name])

@@ -20,6 +20,7 @@ RATIO_PREFIX = "ratio_"
 
 SOURCES = {
     SourceKind.SIBLINGS: "the device's other models",
+    SourceKind.MODES: "the model's other power mode",
     SourceKind.SERVER: "the model's server curve",
     SourceKind.HARDWARE: "the device's nominal figures",
     SourceKind.NONE: "its own rows",

@@ -25,7 +25,8 @@ class Measurements:
         in_prefill: Whether the latency includes prefill: phases prefill and request.
         in_decode: Whether the latency includes decode: phases decode and request.
         input_tokens: Tokens of the prompt.
-        output_tokens: Tokens of the answer.
+        output_tokens: Tokens of the answer, of each where there are several.
+        parallel: Answers generated at once.
         latency_s: Seconds.
         energy_j: Joules over the window; nan when not metered.
         energy_window_s: Seconds of the window; the latency when not stated.
@@ -39,6 +40,7 @@ class Measurements:
     in_decode: Mask
     input_tokens: Floats
     output_tokens: Floats
+    parallel: Floats
     latency_s: Floats
     energy_j: Floats
     energy_window_s: Floats
@@ -72,6 +74,7 @@ def to_measurements(rows: pl.DataFrame, device: str, models: Collection[str]) ->
         in_decode=(phase != Phase.PREFILL).to_numpy(),
         input_tokens=_floats(chosen, "input_tokens"),
         output_tokens=_floats(chosen, "output_tokens"),
+        parallel=_floats(chosen, "parallel"),
         latency_s=latency_s,
         energy_j=_floats(chosen, "energy_j"),
         energy_window_s=window_s,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.assemble import NOTHING_MEASURED
 from token2metrics.prediction.result import Cost, Interval, Prediction
 from token2metrics.report.tables import (
@@ -34,7 +35,8 @@ def show_request(console: Console, prediction: Prediction) -> None:
     show_title(console, heading(prediction))
     prompt = counted(prediction.input_tokens, "input token")
     answer = counted(prediction.output_tokens, "output token")
-    show_line(console, f"{prompt}, {answer}")
+    several = f" in each of {prediction.parallel} answers" if prediction.parallel > SINGLE else ""
+    show_line(console, f"{prompt}, {answer}{several}")
     console.print()
     interval = f"{prediction.confidence:.0%} interval"
     table = build_table(["phase"], ["latency", interval, "energy", interval, "power"])
@@ -69,7 +71,9 @@ def show_requests(console: Console, predictions: Sequence[Prediction]) -> None:
     """Print several requests in a row each."""
     several = len({(p.device, p.power_mode, p.runtime, p.precision) for p in predictions}) > 1
     if not several:
-        show_title(console, _conditions(predictions[0]))
+        several_answers = predictions[0].parallel > SINGLE
+        suffix = f", {predictions[0].parallel} answers at once" if several_answers else ""
+        show_title(console, _conditions(predictions[0]) + suffix)
     upper = f"{(1.0 + predictions[0].confidence) / 2.0:.0%} below"
     table = build_table(
         ["model", "device"] if several else ["model"],

@@ -146,15 +146,25 @@ def _distinct(
 
 
 def _on_one_device(known: Sequence[ExperimentConfig], device: str | None) -> list[ExperimentConfig]:
-    """Move every experiment to the named device; one configured for it wins over a moved one."""
+    """Move every experiment to the named device; one configured for it wins over a moved one.
+
+    The device that it is moved from becomes the first server: a sibling tells more than a card of
+    another kind.
+    """
     if device is None:
         return list(known)
     native = [experiment for experiment in known if experiment.edge.name == device]
     hardware = native[0].edge if native else revalidated(HardwareConfig, {"name": device})
     moved: dict[str, ExperimentConfig] = {experiment.model.id: experiment for experiment in native}
     for experiment in known:
-        moved.setdefault(experiment.model.id, experiment.model_copy(update={"edge": hardware}))
+        moved.setdefault(experiment.model.id, _moved(experiment, hardware))
     return list(moved.values())
+
+
+def _moved(experiment: ExperimentConfig, hardware: HardwareConfig) -> ExperimentConfig:
+    """Return an experiment on another device, to which its own serves as the first server."""
+    changes = {"edge": hardware, "server": experiment.edge, "other_servers": experiment.servers}
+    return experiment.model_copy(update=changes)
 
 
 def _named(catalog: Sequence[ExperimentConfig], name: str) -> ExperimentConfig:

@@ -1,0 +1,316 @@
+"""Axes beyond tokens: ``python benchmarks/axes.py --data FOLDER [--json FILE] [--quick]``.
+
+A power mode from a few of its requests and the rows of another mode; samples in parallel with one
+number of samples left out at a time; a device from its sibling.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+import torch
+import typer
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.datasets import (
+    EDGE_DEVICE,
+    SHORT_NAMES,
+    as_phase_rows,
+    parallel_samples,
+    requests_of,
+)
+from benchmarks.other_devices import Subject, context_sweeps, maxperf
+from benchmarks.protocol import (
+    PERCENT,
+    Figure,
+    Row,
+    drawn,
+    experiment_of,
+    median,
+    prepared,
+    shipped_experiments,
+    summarised,
+)
+from benchmarks.tables import print_rows, write_tables
+from token2metrics.config import ExperimentConfig
+from token2metrics.data.formats import FormatContext
+from token2metrics.modeling.train import Trainer
+from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.processors.pipeline import PreparedData
+from token2metrics.vocabulary import FITTED_PHASES, Phase
+
+Floats = np.ndarray
+COUNTS = (1, 2, 3)
+DRAWS, QUICK_DRAWS = 20, 3
+KNOWN_MODE, NEW_MODE = "Q4_K_M, MAXN", "Q4_K_M, 30W"
+KNOWN_DEVICE, NEW_DEVICE = "nvidia-gb10-dgx-spark", "jetson-agx-thor"
+MEASURES = ("prefill latency", "decode latency", "decode energy")
+SINGLE_REQUESTS = 200
+"""Requests of one sample that each model is fitted on, beside those of several."""
+
+MODES = (
+    "jetson_llm_maxperf, Llama-3.1-8B Q4_K_M under llama.cpp: ten requests in MAXN and K of the ten "
+    "in 30 W known, tested on the others in 30 W; median MAPE over {draws} draws"
+)
+SIBLINGS = (
+    "ds4_context_sweep, DeepSeek-V4-Flash: every context on the GB10 and K contexts on the Thor known, "
+    "tested on the Thor's others; median MAPE over {draws} draws"
+)
+SAMPLES = (
+    "EdgeReasoning parallel scaling, 128 tokens in and out, 1 to 32 samples at once; {singles} MMLU "
+    "requests of the model and its rows of every other number of samples known; energies are "
+    "over the metered window"
+)
+CARRIED = "the same, every number of samples of the other two models known and none of this one"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Rows known elsewhere, and requests at home of which a few are known.
+
+    Attributes:
+        task: Name of the protocol.
+        elsewhere: The known rows.
+        home: The rows of which a draw is known.
+        experiment: What is trained.
+        moved: What is trained on the rows elsewhere alone.
+        protocol: In words.
+    """
+
+    task: str
+    elsewhere: pl.DataFrame
+    home: pl.DataFrame
+    experiment: ExperimentConfig
+    moved: ExperimentConfig
+    protocol: str
+
+
+def trained(data: PreparedData, experiment: ExperimentConfig) -> ModelPredictor:
+    """Train one model at its defaults."""
+    catalog = [experiment, *(e for e in shipped_experiments() if e.model.id != experiment.model.id)]
+    return ModelPredictor(Trainer(data, catalog, _silent).train(experiment).model)
+
+
+def _silent(_: str) -> None:
+    """Show no progress."""
+
+
+def in_mode(rows: pl.DataFrame, experiment: ExperimentConfig, mode: str) -> PreparedData:
+    """Prepare rows for a fit in one power mode."""
+    from tempfile import TemporaryDirectory
+
+    from token2metrics.config import DataConfig
+    from token2metrics.processors.pipeline import prepare_measurements
+
+    context = FormatContext(experiment.edge.name, "server", lambda name: name)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.csv"
+        rows.write_csv(file)
+        return prepare_measurements([file], context, DataConfig(power_mode=mode))
+
+
+def predicted(predictor: ModelPredictor, rows: pl.DataFrame, measure: str) -> Floats:
+    """Return a measure of each row; nan where nothing tells it."""
+    phase, _, quantity = measure.partition(" ")
+    found = []
+    for given, generated in rows.select("input_tokens", "output_tokens").iter_rows():
+        part = getattr(predictor(given, generated), phase)
+        value = part.latency_s if quantity == "latency" else part.energy_j
+        found.append(np.nan if value is None else value)
+    return np.array(found)
+
+
+def measured(rows: pl.DataFrame, measure: str) -> tuple[pl.DataFrame, Floats]:
+    """Return the rows that tell a measure, and its values."""
+    phase, _, quantity = measure.partition(" ")
+    column = "latency_s" if quantity == "latency" else "energy_j"
+    told = rows.filter(pl.col("phase") == phase)
+    if column not in rows.columns:
+        return told.clear(), np.array([])
+    told = told.filter(pl.col(column).is_not_null())
+    return told, told[column].to_numpy().astype(np.float64)
+
+
+def mape(values: Floats, truth: Floats) -> float:
+    """Return the mean absolute error in percent."""
+    return float(PERCENT * np.mean(np.abs(values / truth - 1.0)))
+
+
+def transfer_figures(transfer: Transfer, draws: int) -> Iterator[Figure]:
+    """Judge our transfer, one factor, and the known rows at home alone on every draw."""
+    mode = transfer.home["power_mode"][0]
+    there = trained(
+        in_mode(transfer.elsewhere, transfer.moved, transfer.elsewhere["power_mode"][0]),
+        transfer.moved,
+    )
+    requests = transfer.home["request"].unique().sort()
+    for count in COUNTS:
+        for draw in range(draws):
+            chosen, _ = drawn(len(requests), count, draw)
+            known = pl.col("request").is_in(requests.filter(pl.Series(chosen)).implode())
+            told, test = transfer.home.filter(known), transfer.home.filter(~known)
+            everything = pl.concat((transfer.elsewhere, told), how="diagonal_relaxed")
+            ours = trained(in_mode(everything, transfer.experiment, mode), transfer.experiment)
+            alone = trained(in_mode(told, transfer.experiment, mode), transfer.experiment)
+            for measure in MEASURES:
+                rows, truth = measured(test, measure)
+                if not len(truth):
+                    continue
+                given, seen = measured(told, measure)
+                factor = (
+                    float(np.mean(seen / predicted(there, given, measure))) if len(seen) else 1.0
+                )
+                forecasts = {
+                    "ours": predicted(ours, rows, measure),
+                    "one factor": factor * predicted(there, rows, measure),
+                    "its rows alone": predicted(alone, rows, measure),
+                }
+                for name, values in forecasts.items():
+                    yield Figure(
+                        transfer.task, name, f"{measure} MAPE %, K = {count}", mape(values, truth)
+                    )
+
+
+def by_name(subjects: tuple[Subject, ...], end: str) -> Subject:
+    """Return the subject whose name ends so."""
+    (found,) = (one for one in subjects if one.name.endswith(end))
+    return found
+
+
+def by_length(rows: pl.DataFrame) -> pl.DataFrame:
+    """Number requests of each length apart, which share the numbers of their repeats."""
+    number = pl.struct("input_tokens", "request").rank("dense")
+    return rows.with_columns(request=number.cast(pl.Int64))
+
+
+def modes(folder: Path, draws: int) -> list[Row]:
+    """Judge power modes."""
+    known, new = (by_name(maxperf(folder), name) for name in (KNOWN_MODE, NEW_MODE))
+    transfer = Transfer(
+        "power mode", known.rows, by_length(new.rows), new.experiment, new.experiment, MODES
+    )
+    figures = list(transfer_figures(transfer, draws))
+    return summarised(figures, median, MODES.format(draws=draws))
+
+
+def siblings(folder: Path, draws: int) -> list[Row]:
+    """Judge a new device with a sibling."""
+    sweeps = context_sweeps(folder)
+    known, new = (
+        next(one for one in sweeps if one.experiment.edge.name == device)
+        for device in (KNOWN_DEVICE, NEW_DEVICE)
+    )
+    beside = new.experiment.model_copy(update={"server": known.experiment.edge})
+    transfer = Transfer("sibling device", known.rows, new.rows, beside, known.experiment, SIBLINGS)
+    figures = list(transfer_figures(transfer, draws))
+    return summarised(figures, median, SIBLINGS.format(draws=draws))
+
+
+def sample_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
+    """Leave out one number of samples at a time, then all rows of several samples of a model."""
+    rows = parallel_samples(folder)
+    singles = {
+        model: as_phase_rows(requests_of(folder, model).head(SINGLE_REQUESTS))
+        for model in SHORT_NAMES
+    }
+    for model, name in SHORT_NAMES.items():
+        own = rows.filter(pl.col("model") == model)
+        counts = own.filter(pl.col("parallel") > 1)["parallel"].unique().sort()
+        for count in counts:
+            known = own.filter(pl.col("parallel") != count)
+            table = pl.concat((singles[model], known), how="diagonal_relaxed")
+            predictor = trained(prepared(table), experiment_of(model))
+            yield from (
+                (SAMPLES, figure)
+                for figure in judged(
+                    predictor, own, (count,), name, "left out", f", {count} at once"
+                )
+            )
+        others = rows.filter((pl.col("model") != model) | (pl.col("parallel") == 1))
+        table = pl.concat((*singles.values(), others), how="diagonal_relaxed")
+        predictor = trained(prepared(table), experiment_of(model))
+        yield from (
+            (CARRIED, figure)
+            for figure in judged(predictor, own, tuple(counts), name, "carried over", "")
+        )
+
+
+def judged(
+    predictor: ModelPredictor,
+    own: pl.DataFrame,
+    counts: tuple[int, ...],
+    name: str,
+    task: str,
+    suffix: str,
+) -> Iterator[Figure]:
+    """Compare requests of several samples, relative to the same campaign's request of one."""
+    alone = own.filter(pl.col("parallel") == 1)
+    single = predictor(*alone.select("input_tokens", "output_tokens").row(0))
+    level = float(alone["latency_s"].median()) / single.latency_s
+    for count in counts:
+        several = own.filter(pl.col("parallel") == count)
+        prediction = predictor(
+            *several.select("input_tokens", "output_tokens").row(0), parallel=int(count)
+        )
+        truth_s = float(several["latency_s"].median())
+        error = PERCENT * abs(prediction.latency_s * level / truth_s - 1.0)
+        if suffix:
+            yield Figure(f"parallel, {task}", name, f"latency error %{suffix}", error)
+        yield Figure(f"parallel, {task}", name, "latency MAPE %", error)
+        if single.decode.power_w is None or prediction.decode.power_w is None:
+            continue
+        truth_w = float((several["energy_j"] / several["energy_window_s"]).median())
+        alone_w = float((alone["energy_j"] / alone["energy_window_s"]).median())
+        power_w = prediction.decode.power_w * alone_w / single.decode.power_w
+        yield Figure(
+            f"parallel, {task}", name, "mean power MAPE %", PERCENT * abs(power_w / truth_w - 1.0)
+        )
+
+
+def samples(folder: Path) -> list[Row]:
+    """Judge samples in parallel."""
+    rows: list[Row] = []
+    found = list(sample_figures(folder))
+    for protocol in (SAMPLES, CARRIED):
+        figures = [figure for words, figure in found if words == protocol]
+        words = protocol.format(singles=SINGLE_REQUESTS)
+        rows += summarised(figures, lambda values: float(np.mean(values)), words)
+    return rows
+
+
+TASKS: Mapping[str, Callable[[Path, int], list[Row]]] = {
+    "modes": modes,
+    "siblings": siblings,
+    "samples": lambda folder, _: samples(folder),
+}
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of the public measurements.")],
+    json: Annotated[Path | None, typer.Option(help="Write the table here too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Fewer draws.")] = False,
+    task: Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.")] = None,
+) -> None:
+    """Judge power modes, samples in parallel and sibling devices."""
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    wanted = task or list(TASKS)
+    if set(wanted) - set(TASKS):
+        raise typer.BadParameter(f"expected --task among {', '.join(TASKS)}")
+    rows = [row for name in wanted for row in TASKS[name](data, QUICK_DRAWS if quick else DRAWS)]
+    print_rows(rows, Console())
+    if json is not None:
+        write_tables(rows, (), json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
