@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
 import polars as pl
 import torch
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.datasets import (
-    EDGE_DEVICE,
     SHORT_NAMES,
     as_phase_rows,
     parallel_samples,
@@ -35,39 +36,41 @@ from benchmarks.protocol import (
     Row,
     drawn,
     experiment_of,
+    mean,
     median,
     prepared,
     shipped_experiments,
     summarised,
 )
 from benchmarks.tables import print_rows, write_tables
-from token2metrics.config import ExperimentConfig
+from token2metrics.config import DataConfig, ExperimentConfig
 from token2metrics.data.formats import FormatContext
 from token2metrics.modeling.train import Trainer
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.predictor import ModelPredictor
-from token2metrics.processors.pipeline import PreparedData
-from token2metrics.vocabulary import FITTED_PHASES, Phase
+from token2metrics.processors.pipeline import PreparedData, prepare_measurements
 
-Floats = np.ndarray
+Floats = NDArray[np.float64]
 COUNTS = (1, 2, 3)
 DRAWS, QUICK_DRAWS = 20, 3
 KNOWN_MODE, NEW_MODE = "Q4_K_M, MAXN", "Q4_K_M, 30W"
 KNOWN_DEVICE, NEW_DEVICE = "nvidia-gb10-dgx-spark", "jetson-agx-thor"
 MEASURES = ("prefill latency", "decode latency", "decode energy")
+LEFT_OUT, CARRIED_OVER = "left out", "carried over"
 SINGLE_REQUESTS = 200
 """Requests of one sample that each model is fitted on, beside those of several."""
 
 MODES = (
-    "jetson_llm_maxperf, Llama-3.1-8B Q4_K_M under llama.cpp: ten requests in MAXN and K of the ten "
-    "in 30 W known, tested on the others in 30 W; median MAPE over {draws} draws"
+    "jetson_llm_maxperf, Llama-3.1-8B Q4_K_M under llama.cpp: ten requests in MAXN and K of the "
+    "ten in 30 W known, tested on the others in 30 W; median MAPE over {draws} draws"
 )
 SIBLINGS = (
-    "ds4_context_sweep, DeepSeek-V4-Flash: every context on the GB10 and K contexts on the Thor known, "
-    "tested on the Thor's others; median MAPE over {draws} draws"
+    "ds4_context_sweep, DeepSeek-V4-Flash: every context on the GB10 and K contexts on the Thor "
+    "known, tested on the Thor's others; median MAPE over {draws} draws"
 )
 SAMPLES = (
-    "EdgeReasoning parallel scaling, 128 tokens in and out, 1 to 32 samples at once; {singles} MMLU "
-    "requests of the model and its rows of every other number of samples known; energies are "
+    "EdgeReasoning parallel scaling, 128 tokens in and out, 1 to 32 samples at once; {singles} "
+    "MMLU requests of the model and its rows of every other number of samples known; energies are "
     "over the metered window"
 )
 CARRIED = "the same, every number of samples of the other two models known and none of this one"
@@ -106,11 +109,6 @@ def _silent(_: str) -> None:
 
 def in_mode(rows: pl.DataFrame, experiment: ExperimentConfig, mode: str) -> PreparedData:
     """Prepare rows for a fit in one power mode."""
-    from tempfile import TemporaryDirectory
-
-    from token2metrics.config import DataConfig
-    from token2metrics.processors.pipeline import prepare_measurements
-
     context = FormatContext(experiment.edge.name, "server", lambda name: name)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "rows.csv"
@@ -147,37 +145,39 @@ def mape(values: Floats, truth: Floats) -> float:
 
 def transfer_figures(transfer: Transfer, draws: int) -> Iterator[Figure]:
     """Judge our transfer, one factor, and the known rows at home alone on every draw."""
-    mode = transfer.home["power_mode"][0]
-    there = trained(
-        in_mode(transfer.elsewhere, transfer.moved, transfer.elsewhere["power_mode"][0]),
-        transfer.moved,
-    )
+    there_mode = str(transfer.elsewhere["power_mode"][0])
+    there = trained(in_mode(transfer.elsewhere, transfer.moved, there_mode), transfer.moved)
     requests = transfer.home["request"].unique().sort()
     for count in COUNTS:
         for draw in range(draws):
             chosen, _ = drawn(len(requests), count, draw)
             known = pl.col("request").is_in(requests.filter(pl.Series(chosen)).implode())
             told, test = transfer.home.filter(known), transfer.home.filter(~known)
-            everything = pl.concat((transfer.elsewhere, told), how="diagonal_relaxed")
-            ours = trained(in_mode(everything, transfer.experiment, mode), transfer.experiment)
-            alone = trained(in_mode(told, transfer.experiment, mode), transfer.experiment)
-            for measure in MEASURES:
-                rows, truth = measured(test, measure)
-                if not len(truth):
-                    continue
-                given, seen = measured(told, measure)
-                factor = (
-                    float(np.mean(seen / predicted(there, given, measure))) if len(seen) else 1.0
-                )
-                forecasts = {
-                    "ours": predicted(ours, rows, measure),
-                    "one factor": factor * predicted(there, rows, measure),
-                    "its rows alone": predicted(alone, rows, measure),
-                }
-                for name, values in forecasts.items():
-                    yield Figure(
-                        transfer.task, name, f"{measure} MAPE %, K = {count}", mape(values, truth)
-                    )
+            for measure, name, error in errors_of(transfer, there, told, test):
+                yield Figure(transfer.task, name, f"{measure} MAPE %, K = {count}", error)
+
+
+def errors_of(
+    transfer: Transfer, there: ModelPredictor, told: pl.DataFrame, test: pl.DataFrame
+) -> Iterator[tuple[str, str, float]]:
+    """Yield measure, contender and error of one draw."""
+    mode = str(transfer.home["power_mode"][0])
+    everything = pl.concat((transfer.elsewhere, told), how="diagonal_relaxed")
+    ours = trained(in_mode(everything, transfer.experiment, mode), transfer.experiment)
+    alone = trained(in_mode(told, transfer.experiment, mode), transfer.experiment)
+    for measure in MEASURES:
+        rows, truth = measured(test, measure)
+        given, seen = measured(told, measure)
+        if not len(truth) or not len(seen):
+            continue
+        factor = float(np.mean(seen / predicted(there, given, measure)))
+        forecasts = {
+            "ours": predicted(ours, rows, measure),
+            "one factor": factor * predicted(there, rows, measure),
+            "its rows alone": predicted(alone, rows, measure),
+        }
+        for name, values in forecasts.items():
+            yield measure, name, mape(values, truth)
 
 
 def by_name(subjects: tuple[Subject, ...], end: str) -> Subject:
@@ -224,73 +224,76 @@ def sample_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
     }
     for model, name in SHORT_NAMES.items():
         own = rows.filter(pl.col("model") == model)
-        counts = own.filter(pl.col("parallel") > 1)["parallel"].unique().sort()
+        counts = own.filter(pl.col("parallel") > SINGLE)["parallel"].unique().sort().to_list()
         for count in counts:
             known = own.filter(pl.col("parallel") != count)
             table = pl.concat((singles[model], known), how="diagonal_relaxed")
             predictor = trained(prepared(table), experiment_of(model))
-            yield from (
-                (SAMPLES, figure)
-                for figure in judged(
-                    predictor, own, (count,), name, "left out", f", {count} at once"
-                )
-            )
+            found = judged(predictor, own, (count,), name, LEFT_OUT)
+            yield from ((SAMPLES, figure) for figure in found)
         others = rows.filter((pl.col("model") != model) | (pl.col("parallel") == 1))
         table = pl.concat((*singles.values(), others), how="diagonal_relaxed")
         predictor = trained(prepared(table), experiment_of(model))
-        yield from (
-            (CARRIED, figure)
-            for figure in judged(predictor, own, tuple(counts), name, "carried over", "")
-        )
+        found = judged(predictor, own, counts, name, CARRIED_OVER)
+        yield from ((CARRIED, figure) for figure in found)
 
 
 def judged(
     predictor: ModelPredictor,
     own: pl.DataFrame,
-    counts: tuple[int, ...],
+    counts: Sequence[int],
     name: str,
     task: str,
-    suffix: str,
 ) -> Iterator[Figure]:
     """Compare requests of several samples, relative to the same campaign's request of one."""
-    alone = own.filter(pl.col("parallel") == 1)
-    single = predictor(*alone.select("input_tokens", "output_tokens").row(0))
-    level = float(alone["latency_s"].median()) / single.latency_s
+    alone_s, alone_w = campaign(own, SINGLE)
+    single_s, single_w = asked(predictor, own, SINGLE)
     for count in counts:
-        several = own.filter(pl.col("parallel") == count)
-        prediction = predictor(
-            *several.select("input_tokens", "output_tokens").row(0), parallel=int(count)
-        )
-        truth_s = float(several["latency_s"].median())
-        error = PERCENT * abs(prediction.latency_s * level / truth_s - 1.0)
-        if suffix:
-            yield Figure(f"parallel, {task}", name, f"latency error %{suffix}", error)
-        yield Figure(f"parallel, {task}", name, "latency MAPE %", error)
-        if single.decode.power_w is None or prediction.decode.power_w is None:
-            continue
-        truth_w = float((several["energy_j"] / several["energy_window_s"]).median())
-        alone_w = float((alone["energy_j"] / alone["energy_window_s"]).median())
-        power_w = prediction.decode.power_w * alone_w / single.decode.power_w
-        yield Figure(
-            f"parallel, {task}", name, "mean power MAPE %", PERCENT * abs(power_w / truth_w - 1.0)
-        )
+        truth_s, truth_w = campaign(own, count)
+        several_s, several_w = asked(predictor, own, count)
+        errors = {
+            "latency": several_s / single_s * alone_s / truth_s - 1.0,
+            "mean power": several_w / single_w * alone_w / truth_w - 1.0,
+        }
+        for quantity, error in errors.items():
+            percent = PERCENT * abs(error)
+            yield Figure(f"parallel, {task}", name, f"{quantity} MAPE %", percent)
+            if task == LEFT_OUT:
+                statistic = f"{quantity} error %, {count} at once"
+                yield Figure(f"parallel, {task}", name, statistic, percent)
 
 
-def samples(folder: Path) -> list[Row]:
-    """Judge samples in parallel."""
+def campaign(own: pl.DataFrame, count: int) -> tuple[float, float]:
+    """Return the measured seconds and mean watts of a number of samples."""
+    rows = own.filter(pl.col("parallel") == count)
+    power_w = rows["energy_j"] / rows["energy_window_s"]
+    return float(np.median(rows["latency_s"].to_numpy())), float(np.median(power_w.to_numpy()))
+
+
+def asked(predictor: ModelPredictor, own: pl.DataFrame, count: int) -> tuple[float, float]:
+    """Return the predicted seconds of the request, and mean watts of its decode."""
+    given, generated = own.select("input_tokens", "output_tokens").row(0)
+    prediction = predictor(given, generated, parallel=count)
+    assert prediction.latency_s is not None
+    power_w = prediction.decode.power_w
+    return prediction.latency_s, np.nan if power_w is None else power_w
+
+
+def samples(folder: Path, _: int) -> list[Row]:
+    """Judge samples in parallel; nothing is drawn."""
     rows: list[Row] = []
     found = list(sample_figures(folder))
     for protocol in (SAMPLES, CARRIED):
         figures = [figure for words, figure in found if words == protocol]
         words = protocol.format(singles=SINGLE_REQUESTS)
-        rows += summarised(figures, lambda values: float(np.mean(values)), words)
+        rows += summarised(figures, mean, words)
     return rows
 
 
 TASKS: Mapping[str, Callable[[Path, int], list[Row]]] = {
     "modes": modes,
     "siblings": siblings,
-    "samples": lambda folder, _: samples(folder),
+    "samples": samples,
 }
 
 

@@ -177,7 +177,7 @@ def test_rejected_rows_are_counted(run: Run, trained_artifact: Path, tmp_path: P
     )
     outcome = run("evaluate", "-a", trained_artifact, "-d", "rows.csv", "-o", "r", "--no-plot")
     assert "1 row not used: latency_s is not above 0" in outcome.out
-    assert "1 row not used: set aside: parallel" in outcome.out
+    assert "1 row not compared: decode of several samples of 1.5B" in outcome.out
     assert "in-sample" not in outcome.out
 
 
@@ -200,7 +200,7 @@ def test_without_matplotlib_there_is_no_plot(
     [
         (["-d", "nowhere.csv"], ["nowhere.csv"]),
         (["-d", "other.csv"], ["expected rows of dsr1-qwen-1.5b", "dsr1-llama-8b on jetson"]),
-        (["-d", "slow.csv"], ["no", "usable row", "15w"]),
+        (["-d", "slow.csv"], ["power_mode 'maxn'", "got 15w"]),
         (["-m", "unheard-of"], ["unheard-of"]),
         (["--device", "mars"], ["no model was trained", "mars"]),
     ],

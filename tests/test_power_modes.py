@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -186,6 +187,8 @@ def test_both_modes_live_in_one_artifact(run: Run, tmp_path: Path) -> None:
     answer = run(*request, "--power-mode", "30w")
     assert answer.code == 0
     assert "in power mode maxn" in " ".join(answer.out.split())
+    judged = run("evaluate", "-a", "both", "-d", table, "--power-mode", "30w", "--json")
+    assert json.loads(judged.out)["not_compared"]["in another power mode"] == 4
 
 
 def test_a_moved_experiment_learns_from_the_device_it_leaves(tmp_path: Path) -> None:

@@ -184,13 +184,18 @@ def test_the_command_prices_several_answers(run: Run, tmp_path: Path) -> None:
         for answer, count, seconds in ((100, 1, 2.4), (400, 1, 9.7), (100, 4, 2.8), (100, 8, 3.3))
     ]
     table = write_rows(tmp_path / "rows.csv", *rows, "dsr1-qwen-1.5b,prefill,128,1,1,0.05,,,,desk")
-    assert run("train", "-m", "1.5B", "-d", table, "-o", "out").code == 0
+    trained = run("train", "-m", "1.5B", "-d", table, "-o", "out")
+    assert trained.code == 0
+    assert "used beside them: 2 settings of several samples at once" in trained.out
     request = ("predict", "-a", "out", "-m", "1.5B", "-i", 128, "-o", 100)
     outcome = run(*request, "--parallel", 4)
     assert outcome.code == 0
     assert "128 input tokens, 100 output tokens in each of 4 answers" in outcome.out
     assert "prefill: no measured rows of several samples at once" in outcome.out
     assert "4 samples at once: 2 rows of dsr1-qwen-1.5b" in " ".join(outcome.out.split())
+    evaluated = run("evaluate", "-a", "out", "-d", table)
+    assert evaluated.code == 0
+    assert "latency of several" in evaluated.out
     refusal = run(*request, "--parallel", 0)
     assert refusal.code == 2
     assert "expected parallel to be a whole number 1..10000, got 0" in refusal.err

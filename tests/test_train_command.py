@@ -34,7 +34,7 @@ def data(tmp_path: Path) -> Path:
     bad = [
         "dsr1-qwen-1.5b,decode,128,64.5,1,2.0,,,,test",
         "dsr1-qwen-1.5b,decode,128,64,1,-2.0,,,,test",
-        "dsr1-qwen-1.5b,decode,128,64,8,2.0,,,,test",
+        "dsr1-qwen-1.5b,decode,128,64,0,2.0,,,,test",
     ]
     return write_rows(tmp_path / "rows.csv", *DECODE_ROWS, *bad, *PREFILL_ROWS)
 

@@ -16,9 +16,12 @@ from token2metrics.cost import PhaseCost
 from token2metrics.data.formats import FormatContext, model_resolver
 from token2metrics.errors import DataError
 from token2metrics.heads import Window
+from token2metrics.intervals import DEFAULT_CONFIDENCE
+from token2metrics.parallel import SINGLE
 from token2metrics.prediction.expressions import (
     ALGEBRA,
     GROUND,
+    Asked,
     expressions,
     phase_costs,
     phase_weights,
@@ -33,7 +36,11 @@ UNNAMED_SERVER = "server"
 PERCENT = 100.0
 NINETIETH = 0.9
 INPUT, OUTPUT = pl.col("input_tokens"), pl.col("output_tokens")
+ONE_SAMPLE = Asked(INPUT, OUTPUT, DEFAULT_CONFIDENCE, SINGLE)
 MEASURED, PREDICTED = "measured", "predicted"
+SEVERAL = "latency of several"
+"""Metric of the latency of several samples at once."""
+
 IDENTITY = ("model", "name", "device", "phase", "metric")
 POINT_SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(IDENTITY, pl.String),
@@ -85,6 +92,7 @@ def evaluate(models: Sequence[FittedModel], paths: Sequence[Path]) -> Comparison
     not_compared: dict[str, int] = {}
     for group in _prepared(models, paths):
         points += [_points(model, group.data.rows, not_compared) for model in group.models]
+        points += [_points_beside(model, group.data.beside, not_compared) for model in group.models]
         readings.append(_reading(group))
     together = pl.concat(points)
     if together.is_empty():
@@ -183,10 +191,38 @@ def _points(model: FittedModel, rows: pl.DataFrame, not_compared: dict[str, int]
         measured = mine.filter(pl.col("phase") == str(kind))
         if any(phase not in model.formulas for phase in kind.parts):
             reason = f"{record.name} has no fitted {kind}"
-            not_compared[reason] = not_compared.get(reason, 0) + measured.height
+            _count(not_compared, reason, measured.height)
         elif measured.height:
             parts += _kind_points(model, kind, measured, not_compared)
     return pl.concat(parts)
+
+
+def _points_beside(
+    model: FittedModel, beside: pl.DataFrame, not_compared: dict[str, int]
+) -> pl.DataFrame:
+    """Return the compared latencies of several samples, counting rows without a comparison."""
+    mine = beside.filter(
+        pl.col("model") == model.record.id, pl.col("device") == model.record.device
+    )
+    _count(not_compared, "in another power mode", mine.filter(parallel=SINGLE).height)
+    parts = [pl.DataFrame(schema=POINT_SCHEMA)]
+    several = mine.filter(pl.col("parallel") > SINGLE)
+    for (samples, phase), rows in several.group_by("parallel", "phase", maintain_order=True):
+        kind, count = Phase(str(phase)), int(str(samples))
+        costs = phase_costs(model, INPUT, OUTPUT, count)
+        if any(part not in costs for part in kind.parts):
+            _count(not_compared, f"{kind} of several samples of {model.record.name}", rows.height)
+            continue
+        _count(not_compared, "energy of several samples", rows["energy_j"].drop_nulls().len())
+        asked = Asked(INPUT, OUTPUT, DEFAULT_CONFIDENCE, count)
+        predicted_s = _latency_s(costs, kind)
+        parts.append(_metric(model, kind, SEVERAL, rows, pl.col("latency_s"), predicted_s, asked))
+    return pl.concat(parts)
+
+
+def _count(not_compared: dict[str, int], reason: str, rows: int) -> None:
+    """Count rows without a comparison."""
+    not_compared[reason] = not_compared.get(reason, 0) + rows
 
 
 def _kind_points(
@@ -200,11 +236,11 @@ def _kind_points(
     metered = measured.filter(pl.col("energy_j").is_not_null())
     energy_j = metered_energy_j(model, costs, kind, window_s, period_s)
     unmetered = "without measured energy (latency is compared)"
-    not_compared[unmetered] = not_compared.get(unmetered, 0) + measured.height - metered.height
+    _count(not_compared, unmetered, measured.height - metered.height)
     parts = [_metric(model, kind, "latency", measured, pl.col("latency_s"), latency_s)]
     if energy_j is None:
         headless = f"{kind} energy of {model.record.name}, which has no power head"
-        not_compared[headless] = not_compared.get(headless, 0) + metered.height
+        _count(not_compared, headless, metered.height)
     elif metered.height:
         watched_s = ALGEBRA.maximum(window_s, latency_s)
         pairs = {
@@ -222,11 +258,14 @@ def _metric(
     rows: pl.DataFrame,
     measured: pl.Expr,
     predicted: pl.Expr,
+    asked: Asked = ONE_SAMPLE,
 ) -> pl.DataFrame:
     """Set the measured beside the predicted values of one metric."""
     record = model.record
     names = (record.id, record.name, record.device, str(kind), metric)
-    outside = expressions(model, INPUT, OUTPUT)["extrapolated"]
+    outside = expressions(
+        model, asked.input_tokens, asked.output_tokens, asked.confidence, asked.parallel
+    )["extrapolated"]
     return rows.select(
         *(pl.lit(name).alias(column) for column, name in zip(IDENTITY, names, strict=True)),
         measured.alias(MEASURED),

@@ -45,7 +45,8 @@ class PreparedData:
         read_by_file: Measurements read from each file, kept and rejected together.
         rejected_counts: Rejected rows of each category, the most frequent first.
         energy_set_aside: Kept rows whose energy is not used, by reason.
-        fingerprint: SHA-256 of ``rows`` and ``beside``; the order of the rows in the files does not matter.
+        fingerprint: SHA-256 of ``rows`` and ``beside``; the order of the rows in the files does
+            not matter.
         sources: Distinct sources of ``rows``.
     """
 
@@ -115,11 +116,10 @@ def prepare(
             kept.group_by(FILE, ENERGY_SET_ASIDE).agg(pl.len().alias(KEPT_ROWS)),
         )
     )
+    others = pl.concat((beside, rejected), how="diagonal_relaxed")
+    _refuse_empty_choice(rows, others, edge_device, data)
     counts = _counts(rejected)
-    _report(rejected, counts, rows.is_empty())
-    _refuse_empty_choice(
-        rows, pl.concat((beside, rejected), how="diagonal_relaxed"), edge_device, data
-    )
+    _report(rejected, counts, rows.is_empty(), beside.height)
     return PreparedData(
         rows=Measurement.validate(rows),
         beside=Measurement.validate(beside),
@@ -188,7 +188,9 @@ def _counts(rejected: pl.DataFrame) -> dict[str, int]:
     return dict(ordered.iter_rows())
 
 
-def _report(rejected: pl.DataFrame, counts: dict[str, int], nothing_left: bool) -> None:
+def _report(
+    rejected: pl.DataFrame, counts: dict[str, int], nothing_left: bool, beside: int
+) -> None:
     """Log what was rejected; refuse to go on without rows."""
     for category, count in counts.items():
         logger.info("%d rows not used: %s", count, category)
@@ -199,4 +201,6 @@ def _report(rejected: pl.DataFrame, counts: dict[str, int], nothing_left: bool) 
     top = "; ".join(
         f"{count} rows: {example[category]}" for category, count in [*counts.items()][:TOP_REASONS]
     )
-    raise DataError(f"expected at least one usable row, got none; {top or 'the files are empty'}")
+    alone = f"{beside} rows of several samples at once or in other power modes" if beside else ""
+    reason = "; ".join(part for part in (top, alone) if part) or "the files are empty"
+    raise DataError(f"expected at least one usable row, got none; {reason}")

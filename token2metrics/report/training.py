@@ -67,6 +67,8 @@ def show_reading(console: Console, reading: DataReading) -> None:
         console.print(refused)
     settings = counted(reading.settings, "distinct token setting")
     show_line(console, f"left to train on: {settings}")
+    for words, count in reading.beside.items():
+        show_line(console, f"used beside them: {counted(count, 'setting')} {words}")
     for reason, rows in reading.energy_set_aside.items():
         line = f"energy of {counted(rows, 'row')} not used, latency is: {reason}"
         show_line(console, line, WARNING_STYLE)

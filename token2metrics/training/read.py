@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from token2metrics.columns import FILE
 from token2metrics.config import DataConfig, ExperimentConfig
 from token2metrics.data.bundled import bundled_paths
 from token2metrics.data.formats import FormatContext, model_resolver
 from token2metrics.doctor.examine import Diagnosis
 from token2metrics.doctor.screen import Screen
+from token2metrics.parallel import SINGLE
 from token2metrics.processors.pipeline import PreparedData, prepare_measurements
 from token2metrics.training.choice import Choice
 from token2metrics.training.record import DataReading, DefectReading, FileReading
@@ -99,6 +102,16 @@ def _files(paths: Sequence[Path], data: PreparedData) -> tuple[FileReading, ...]
     )
 
 
+def _beside(rows: pl.DataFrame) -> dict[str, int]:
+    """Count the settings that inform a fit without being fitted."""
+    several = rows.filter(pl.col("parallel") > SINGLE).height
+    counts = {
+        "in other power modes": rows.height - several,
+        "of several samples at once": several,
+    }
+    return {words: count for words, count in counts.items() if count}
+
+
 def _reading(
     device: str,
     files: tuple[FileReading, ...],
@@ -111,6 +124,7 @@ def _reading(
         files=files,
         read_rows=data.read_rows,
         settings=data.rows.height,
+        beside=_beside(data.beside),
         rejected_counts=data.rejected_counts,
         energy_set_aside=data.energy_set_aside,
         defects=tuple(

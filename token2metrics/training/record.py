@@ -52,6 +52,7 @@ class DataReading(Entry, frozen=True):
         files: The files.
         read_rows: Measurements read.
         settings: Prepared rows, one per token setting.
+        beside: Settings that no curve is fitted to, but that inform one, by what they are.
         rejected_counts: Rows not used, by category.
         energy_set_aside: Rows whose energy is not used, by reason; their latency is.
         defects: What the data doctor found in rows that are right by themselves.
@@ -63,6 +64,7 @@ class DataReading(Entry, frozen=True):
     files: tuple[FileReading, ...]
     read_rows: int
     settings: int
+    beside: dict[str, int]
     rejected_counts: dict[str, int]
     energy_set_aside: dict[str, int]
     defects: tuple[DefectReading, ...]
