@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from token2metrics.artifact.fitted import FittedModel
-from token2metrics.artifact.manifest import ModelRecord
-from token2metrics.config import DataConfig
 from token2metrics.cost import PhaseCost
-from token2metrics.data.formats import FormatContext, model_resolver
 from token2metrics.errors import DataError
 from token2metrics.heads import Window
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.evaluated_groups import Group, prepare_groups
 from token2metrics.prediction.expressions import (
     ALGEBRA,
     GROUND,
@@ -27,12 +24,8 @@ from token2metrics.prediction.expressions import (
     phase_weights,
 )
 from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
-from token2metrics.processors.pipeline import PreparedData, prepare_measurements
 from token2metrics.vocabulary import Phase
 
-logger = logging.getLogger(__name__)
-
-UNNAMED_SERVER = "server"
 PERCENT = 100.0
 NINETIETH = 0.9
 INPUT, OUTPUT = pl.col("input_tokens"), pl.col("output_tokens")
@@ -48,18 +41,6 @@ POINT_SCHEMA: dict[str, type[pl.DataType]] = {
     PREDICTED: pl.Float64,
     "extrapolated": pl.Boolean,
 }
-
-Setting = tuple[str, str | None, str | None, str | None]
-"""Device, power mode, runtime and precision."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Models trained under the same conditions, and the measurements made under them."""
-
-    setting: Setting
-    models: tuple[FittedModel, ...]
-    data: PreparedData
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +71,7 @@ def evaluate(models: Sequence[FittedModel], paths: Sequence[Path]) -> Comparison
     """
     points, readings = [pl.DataFrame(schema=POINT_SCHEMA)], []
     not_compared: dict[str, int] = {}
-    for group in _prepared(models, paths):
+    for group in prepare_groups(models, paths):
         points += [_points(model, group.data.rows, not_compared) for model in group.models]
         points += [_points_beside(model, group.data.beside, not_compared) for model in group.models]
         readings.append(_reading(group))
@@ -105,27 +86,6 @@ def evaluate(models: Sequence[FittedModel], paths: Sequence[Path]) -> Comparison
         without_rows=tuple(m.record.name for m in models if m.record.id not in together["model"]),
     )
     return Comparison(evaluation, together)
-
-
-def _prepared(models: Sequence[FittedModel], paths: Sequence[Path]) -> list[Group]:
-    """Prepare the measurements once for all models trained under the same conditions."""
-    members: dict[Setting, list[FittedModel]] = {}
-    for model in models:
-        members.setdefault(_setting(model.record), []).append(model)
-    resolve = model_resolver({name: m.record.id for m in models for name in _names(m.record)})
-    groups, refusals = [], []
-    for setting, alike in members.items():
-        context = FormatContext(setting[0], UNNAMED_SERVER, resolve)
-        try:
-            data = prepare_measurements(paths, context, _data_config(setting, alike))
-            groups.append(Group(setting, tuple(alike), data))
-        except DataError as error:
-            refusals.append((setting[0], error))
-    if not groups:
-        raise refusals[0][1]
-    for device, refusal in refusals:
-        logger.warning("models on %s are not evaluated: %s", device, refusal)
-    return groups
 
 
 def summarise(points: pl.DataFrame) -> tuple[MetricErrors, ...]:
@@ -271,29 +231,6 @@ def _metric(
         measured.alias(MEASURED),
         predicted.alias(PREDICTED),
         outside,
-    )
-
-
-def _names(record: ModelRecord) -> tuple[str, ...]:
-    """Return every name of a model."""
-    return (record.id, record.name, *record.aliases)
-
-
-def _setting(record: ModelRecord) -> Setting:
-    """Return the conditions a model was trained under."""
-    return (record.device, record.power_mode, record.runtime, record.precision)
-
-
-def _data_config(setting: Setting, models: Sequence[FittedModel]) -> DataConfig:
-    """Choose the rows measured under a model's conditions, and the energy of its rail."""
-    heads = [p.head for m in models for p in m.record.phases.values() if p.head is not None]
-    rails = [head.power_rail for head in heads if head.power_rail]
-    _, power_mode, runtime, precision = setting
-    return DataConfig(
-        power_mode=power_mode,
-        runtime=runtime,
-        precision=precision,
-        power_rail=rails[0] if rails else None,
     )
 
 
