@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -198,8 +198,7 @@ def modes(folder: Path, draws: int) -> list[Row]:
     transfer = Transfer(
         "power mode", known.rows, by_length(new.rows), new.experiment, new.experiment, MODES
     )
-    figures = list(transfer_figures(transfer, draws))
-    return summarised(figures, median, MODES.format(draws=draws))
+    return over_draws(transfer, draws)
 
 
 def siblings(folder: Path, draws: int) -> list[Row]:
@@ -211,8 +210,20 @@ def siblings(folder: Path, draws: int) -> list[Row]:
     )
     beside = new.experiment.model_copy(update={"server": known.experiment.edge})
     transfer = Transfer("sibling device", known.rows, new.rows, beside, known.experiment, SIBLINGS)
+    return over_draws(transfer, draws)
+
+
+def over_draws(transfer: Transfer, draws: int) -> list[Row]:
+    """Return the median and the 90th percentile over all draws."""
     figures = list(transfer_figures(transfer, draws))
-    return summarised(figures, median, SIBLINGS.format(draws=draws))
+    unlucky = [replace(one, statistic=f"{one.statistic}, p90 of draws") for one in figures]
+    words = transfer.protocol.format(draws=draws)
+    return summarised(figures, median, words) + summarised(unlucky, ninetieth, words)
+
+
+def ninetieth(values: Floats) -> float:
+    """Return the 90th percentile."""
+    return float(np.percentile(values, 90.0))
 
 
 def sample_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
