@@ -14,6 +14,7 @@ from token2metrics.errors import DataError, RequestError
 from token2metrics.files import remove_stale, replacing
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.count_rules import broken_counts, cell
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS, expressions
 from token2metrics.prediction.predictor import (
     Conditions,
@@ -22,7 +23,6 @@ from token2metrics.prediction.predictor import (
     check_parallel,
 )
 from token2metrics.prediction.result import BatchSummary
-from token2metrics.vocabulary import MAX_TOKENS
 
 MODEL, DEVICE, REASON = "model", "device", "reason"
 HIDDEN = "__token2metrics_"
@@ -180,7 +180,7 @@ def _judged(
     matches = pl.sum_horizontal(*(answer.fill_null(value=False) for answer in answers))
     return (
         table.with_columns(
-            _text(name).cast(pl.Float64, strict=False).alias(number)
+            cell(name).cast(pl.Float64, strict=False).alias(number)
             for name, number in COUNTS.items()
         )
         .with_columns(pl.coalesce(*answering).alias(ANSWERING))
@@ -191,28 +191,13 @@ def _judged(
 def _stated(columns: Sequence[str], name: str, default: str | None) -> pl.Expr:
     """Return what a row says, else the default."""
     fallback = pl.lit(default, dtype=pl.String)
-    return pl.coalesce(_text(name), fallback) if name in columns else fallback
-
-
-def _text(name: str) -> pl.Expr:
-    """Return a column as text, blank cells as null."""
-    stripped = pl.col(name).cast(pl.String).str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+    return pl.coalesce(cell(name), fallback) if name in columns else fallback
 
 
 def _reasons(model: pl.Expr, matches: pl.Expr) -> Iterator[pl.Expr]:
     """Yield why a row cannot be priced, each null where it is no reason."""
     for name, number in COUNTS.items():
-        value = pl.col(number)
-        rules = {
-            "is missing": _text(name).is_null(),
-            "is not a number": ~value.is_finite().fill_null(value=False),
-            "is not a whole number": value != value.floor(),
-            "is negative": value < 0,
-            f"is above {MAX_TOKENS}": value > MAX_TOKENS,
-        }
-        for rule, broken in rules.items():
-            yield pl.when(broken).then(pl.lit(f"{name} {rule}"))
+        yield from broken_counts(name, pl.col(number))
     yield pl.when(model.is_null()).then(pl.lit("model is missing"))
     yield pl.when(matches == 0).then(pl.lit("no trained model of this name and device"))
     yield pl.when(matches > 1).then(pl.lit("model trained more than once: state the device"))

@@ -15,14 +15,9 @@ from token2metrics.heads import Window
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.evaluated_groups import Group, prepare_groups
-from token2metrics.prediction.expressions import (
-    ALGEBRA,
-    GROUND,
-    Asked,
-    expressions,
-    phase_costs,
-    phase_weights,
-)
+from token2metrics.prediction.expressions import Asked, expressions
+from token2metrics.prediction.phase_expressions import phase_costs, phase_weights
+from token2metrics.prediction.polars_algebra import ALGEBRA, GROUND
 from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
 from token2metrics.vocabulary import Phase
 
