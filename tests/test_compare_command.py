@@ -1,0 +1,382 @@
+"""``compare`` as users run it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tests.conftest import Outcome, Run, refused
+from tests.test_imports import BLOCKED, PROBE, in_a_new_process
+from token2metrics.artifact.load import load_artifact
+from token2metrics.artifact.save import save_artifact
+from token2metrics.prediction.predictor import Predictor
+from token2metrics.report.point_labels import place_labels
+from token2metrics.report.units import seconds
+
+PNG = b"\x89PNG"
+TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+REQUESTS = ((200, 300), (1_000, 40), (200, 300), (3_000, 5))
+QUALITIES = """model,max_output_tokens,quality
+1.5B,50,0.2
+1.5B,,0.4
+7B,50,0.5
+7B,,0.7
+"""
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """Write a trace of the Azure kind, with one bad row."""
+    path = tmp_path / "trace.csv"
+    lines = [f"2023-11-16 18:17:03,{prompt},{answer}" for prompt, answer in REQUESTS]
+    path.write_text(TRACE + "\n".join([*lines, "2023-11-16 18:17:03,-1,5"]) + "\n")
+    return path
+
+
+@pytest.fixture
+def quality(tmp_path: Path) -> Path:
+    """Write qualities of both models, with a cap and without."""
+    path = tmp_path / "quality.csv"
+    path.write_text(QUALITIES)
+    return path
+
+
+@pytest.fixture
+def two_modes(trained_artifact: Path, tmp_path: Path) -> Path:
+    """Return an artifact with a model in two power modes, the second twice as slow."""
+    model = next(m for m in load_artifact(trained_artifact).models if m.record.name == "1.5B")
+    phases = {
+        phase: msgspec.structs.replace(record, level=2.0)
+        for phase, record in model.record.phases.items()
+    }
+    slow = msgspec.structs.replace(model.record, power_mode="15w", phases=phases)
+    weights = model.weights
+    save_artifact(tmp_path / "modes", [model, type(model)(slow, model.formulas, weights)])
+    return tmp_path / "modes"
+
+
+def found(outcome: Outcome) -> dict[str, Any]:
+    """Return the JSON that the program printed."""
+    result: dict[str, Any] = json.loads(outcome.out)
+    return result
+
+
+def test_a_request_is_compared_on_every_model(run: Run, trained_artifact: Path) -> None:
+    """Numbers and bounds are those of predict; a dash or a mark where prefill was not metered."""
+    request = ("-a", trained_artifact, "-i", 200, "-o", 300)
+    outcome = run("compare", *request)
+    assert outcome.code == 0, outcome.err
+    for words in (
+        "jetson-agx-orin-64gb, maxn, vllm, bf16",
+        "200 input tokens, 300 output tokens",
+        "95% below",
+        "cost of 1,000",
+        "● Pareto front of latency and energy †: nothing compared is better",
+        "† decode only: no energy of prefill was measured",
+    ):
+        assert words in outcome.out
+    shown = found(run("compare", *request, "--json"))
+    predictor = Predictor.load(trained_artifact)
+    for one in shown["configurations"]:
+        priced = predictor.select(one["name"])(200, 300)
+        assert one["latency"]["mean_s"] == one["latency"]["p99_s"] == priced.latency_s
+        interval = json.loads(msgspec.json.encode(priced.latency_interval_s))
+        assert one["latency"]["interval_s"] == interval
+        assert one["energy"]["mean_j"] is None
+        assert one["energy"]["decode_mean_j"] == priced.decode.energy_j
+        assert one["energy"]["decode_power_w"] == pytest.approx(priced.decode.power_w)
+        per_million = one["cost"]["decode_per_million_output_tokens"]
+        assert per_million == pytest.approx(one["cost"]["decode_per_request"] / 300 * 1e6)
+        assert one["output_tokens_per_s"] == pytest.approx(priced.output_tokens_per_s)
+        assert one["notes"] == ["prefill: no measured energy"]
+        assert one["energy"]["at_most_j"] > one["energy"]["decode_mean_j"]
+    assert [one["name"] for one in shown["configurations"] if one["on_front"]] == ["1.5B"]
+
+
+def test_a_workload_is_read_from_a_trace(run: Run, trained_artifact: Path, trace: Path) -> None:
+    """Percentiles and totals of the good rows; the bad one is counted with its reason."""
+    request = ("-a", trained_artifact, "-m", "1.5B", "--workload", trace)
+    outcome = run("compare", *request)
+    assert outcome.code == 0, outcome.err
+    for words in (
+        f"4 requests of {trace}",
+        "4,400 input tokens, 645 output tokens",
+        "set aside: 1 row: input_tokens is negative",
+        "p99",
+        "TTFT p95",
+        "busy",
+    ):
+        assert words in " ".join(outcome.out.split())
+    shown = found(run("compare", *request, "--percentile", 75, "--json"))
+    (one,) = shown["configurations"]
+    model = Predictor.load(trained_artifact).select("1.5B")
+    latencies = sorted(model(*lengths).latency_s or 0.0 for lengths in REQUESTS)
+    assert one["latency"]["mean_s"] == pytest.approx(sum(latencies) / 4)
+    assert one["latency"]["p50_s"] == pytest.approx(latencies[1])
+    assert one["latency"]["at_percentile_s"] == pytest.approx(latencies[2])
+    assert one["latency"]["p99_s"] == pytest.approx(latencies[3])
+    assert one["busy_s"] == pytest.approx(sum(latencies))
+    assert one["output_tokens_per_s"] == pytest.approx(645 / sum(latencies))
+    assert one["outside_share"] == 0.5
+    assert shown["workload"]["rejected_counts"] == {"input_tokens is negative": 1}
+
+
+def test_several_files_are_one_workload(
+    run: Run, trained_artifact: Path, trace: Path, tmp_path: Path
+) -> None:
+    """A trace given twice, once as Parquet, has twice the requests and the same mean."""
+    table = pl.DataFrame(REQUESTS, schema=["input_tokens", "output_tokens"], orient="row")
+    table.write_parquet(tmp_path / "trace.parquet")
+    one = ("compare", "-a", trained_artifact, "-m", "7B", "--json", "-w", trace)
+    single = found(run(*one))["configurations"][0]
+    double = found(run(*one, "-w", tmp_path / "trace.parquet"))["configurations"][0]
+    assert double["latency"]["mean_s"] == pytest.approx(single["latency"]["mean_s"])
+    assert double["busy_s"] == pytest.approx(2 * single["busy_s"])
+
+
+def test_power_modes_and_samples_stand_side_by_side(run: Run, two_modes: Path) -> None:
+    """What differs is in the name; what nobody measured is a dash with its reason."""
+    outcome = run(
+        *("compare", "-a", two_modes, "-i", 200, "-o", 300, "--parallel", 1, "--parallel", 4)
+    )
+    assert outcome.code == 0, outcome.err
+    for name in ("1.5B maxn x1", "1.5B maxn x4", "1.5B 15w x1", "1.5B 15w x4"):
+        assert name in outcome.out
+    assert "note: 1.5B maxn x4: decode: no measured rows of several samples" in outcome.out
+    rows = [line.split() for line in outcome.out.splitlines() if "15w x1" in line]
+    assert rows[0][3:5] != rows[1][3:5]
+    slow = found(
+        run("compare", "-a", two_modes, "-i", 200, "-o", 300, "--power-mode", "15W", "--json")
+    )
+    fast = found(
+        run("compare", "-a", two_modes, "-i", 200, "-o", 300, "--power-mode", "maxn", "--json")
+    )
+    (one,), (other,) = slow["configurations"], fast["configurations"]
+    assert one["latency"]["mean_s"] == pytest.approx(2 * other["latency"]["mean_s"])
+
+
+def test_what_is_not_alike_is_said(run: Run, trained_artifact: Path, tmp_path: Path) -> None:
+    """Rails that differ and devices without a price are notes; unknown times keep no limit."""
+    model = next(m for m in load_artifact(trained_artifact).models if m.record.name == "1.5B")
+    hardware = msgspec.structs.replace(model.record.hardware, purchase_price=None)
+    phases = {
+        phase: msgspec.structs.replace(
+            one, head=one.head and msgspec.structs.replace(one.head, power_rail="VDD_IN")
+        )
+        for phase, one in model.record.phases.items()
+    }
+    other = msgspec.structs.replace(model.record, device="other", hardware=hardware, phases=phases)
+    save_artifact(tmp_path / "two", [model, type(model)(other, model.formulas, model.weights)])
+    request = ("compare", "-a", tmp_path / "two", "-i", 200, "-o", 300)
+    outcome = run(*request)
+    assert "note: energies of different rails are not alike: VDD_GPU_SOC, VDD_IN" in outcome.out
+    assert "note: costs are electricity alone on other: no device price" in outcome.out
+    outcome = run(*request, "--parallel", 4, "--max-latency-s", 9)
+    assert outcome.code == 1
+    assert "maxn, vllm, bf16, 4 samples at once" in outcome.out
+    assert "latency: unknown, and 9.00 s is allowed" in outcome.out
+    assert "Pareto" not in outcome.out
+
+
+def test_several_artifacts_are_told_apart(
+    run: Run, trained_artifact: Path, two_modes: Path
+) -> None:
+    """Models of all artifacts are compared, with the directory in their names."""
+    outcome = run(
+        *("compare", "-a", trained_artifact, "-a", two_modes, "-m", "1.5B", "-i", 9, "-o", 9)
+    )
+    assert outcome.code == 0, outcome.err
+    assert f"1.5B {trained_artifact} maxn" in outcome.out
+    assert f"1.5B {two_modes} 15w" in outcome.out
+
+
+def test_the_best_quality_within_the_limits(
+    run: Run, trained_artifact: Path, quality: Path
+) -> None:
+    """Each cap is a configuration of its own; the best one that keeps the limits is named."""
+    request = ("compare", "-a", trained_artifact, "-i", 200, "-o", 300, "--quality", quality)
+    outcome = run(*request, "--max-latency-s", 10)
+    assert outcome.code == 0, outcome.err
+    assert "best quality within the limits: 7B ≤50, 0.5 (3 of 4 keep them)" in outcome.out
+    capped = Predictor.load(trained_artifact).select("7B")(200, 50)
+    assert f"latency: {seconds(capped.latency_s)} of 10.0 s" in outcome.out
+    assert "● Pareto front of latency, energy † and quality" in outcome.out
+    shown = found(run(*request, "--max-latency-s", 10, "--max-energy-j", 100, "--json"))
+    best = shown["configurations"][shown["choice"]["best"]]
+    assert (best["name"], best["max_output_tokens"], best["quality"]) == ("1.5B", 50, 0.2)
+    caps = [(one["name"], one["max_output_tokens"]) for one in shown["configurations"]]
+    assert caps == [("1.5B", 50), ("1.5B", None), ("7B", 50), ("7B", None)]
+    assert [one["keeps_limits"] for one in shown["configurations"]] == [True, False, False, False]
+
+
+def test_nothing_within_the_limits_says_by_how_much(
+    run: Run, trained_artifact: Path, quality: Path
+) -> None:
+    """Exit code 1, the nearest configuration, each limit it misses, and by how much."""
+    request = ("compare", "-a", trained_artifact, "-i", 200, "-o", 300, "--quality", quality)
+    outcome = run(*request, "--max-latency-s", 1, "--max-cost", 1)
+    assert outcome.code == 1
+    assert "nothing keeps the limits; nearest: 1.5B ≤50" in outcome.out
+    taken_s = Predictor.load(trained_artifact).select("1.5B")(200, 50).latency_s or 0.0
+    over = f"{seconds(taken_s - 1)} ({100 * taken_s - 100:.3g} %) above 1.00 s"
+    assert f"latency: {seconds(taken_s)}, {over}" in outcome.out
+    assert "cost" not in outcome.out.partition("nothing keeps")[2]
+
+
+def test_limits_without_qualities_name_all_that_keep_them(run: Run, trained_artifact: Path) -> None:
+    """Nothing is best, so all are named."""
+    outcome = run("compare", "-a", trained_artifact, "-i", 9, "-o", 9, "--max-latency-s", 60)
+    assert outcome.code == 0
+    assert "2 of 2 keep the limits: 1.5B, 7B" in outcome.out
+
+
+def test_qualities_of_others_are_named(run: Run, trained_artifact: Path, quality: Path) -> None:
+    """A model in the file that is not compared is a message, not an error."""
+    quality.write_text(QUALITIES + "70B,,0.9\n")
+    outcome = run("compare", "-a", trained_artifact, "-i", 9, "-o", 9, "--quality", quality)
+    assert outcome.code == 0
+    assert "quality not used, since nothing compared fits it: 70B" in outcome.err
+
+
+def test_the_front_can_be_about_other_things(
+    run: Run, trained_artifact: Path, quality: Path
+) -> None:
+    """Of cost alone one wins; of quality alone the best."""
+    request = ("compare", "-a", trained_artifact, "-i", 200, "-o", 300, "--quality", quality)
+    for objective, winner in (("cost", ("1.5B", 50)), ("quality", ("7B", None))):
+        shown = found(run(*request, "--objective", objective, "--json"))
+        fronted = [
+            (one["name"], one["max_output_tokens"])
+            for one in shown["configurations"]
+            if one["on_front"]
+        ]
+        assert fronted == [winner]
+
+
+@pytest.mark.parametrize("qualities", [True, False])
+@pytest.mark.parametrize(("name", "start"), [("p.png", PNG), ("p.SVG", b"<?xml")])
+def test_the_picture_is_drawn(
+    run: Run, trained_artifact: Path, quality: Path, name: str, start: bytes, qualities: bool
+) -> None:
+    """PNG or SVG by the file's name, with and without qualities."""
+    given = ("--quality", quality) if qualities else ()
+    request = ("compare", "-a", trained_artifact, "-i", 200, "-o", 300, *given, "--plot", name)
+    assert run(*request).code == 0
+    content = Path(name).read_bytes()
+    assert content.startswith(start)
+    if start != PNG:
+        axis = b"quality" if qualities else b"latency / s"
+        assert b"<!-- " + axis in content
+        assert b"<!-- decode energy per request / J" in content
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ["--input-tokens N and --output-tokens N, or --workload FILE", "neither"]),
+        (("-i", 5), ["only one of the lengths"]),
+        (("-i", 5, "-o", 5, "-w", "t.csv"), ["both"]),
+        (("-w", "nowhere.csv"), ["nowhere.csv"]),
+        (("-i", -1, "-o", 5), ["--input-tokens", "-1"]),
+        (("-i", 5, "-o", 10_000_001), ["--output-tokens"]),
+        (("-i", 5, "-o", 5, "-m", "zzz"), ["'zzz'", "trained: ", "1.5B on jetson"]),
+        (("-i", 5, "-o", 5, "--device", "mars"), ["'mars'", "trained: "]),
+        (("-i", 5, "-o", 5, "--precision", "int4"), ["'int4'"]),
+        (("-i", 5, "-o", 5, "--parallel", 0), ["parallel", "got 0"]),
+        (("-i", 5, "-o", 5, "--percentile", 0), ["percentile", "got 0"]),
+        (("-i", 5, "-o", 5, "--confidence", 1), ["confidence"]),
+        (("-i", 5, "-o", 5, "--max-latency-s", 0), ["max_latency_s", "above 0"]),
+        (("-i", 5, "-o", 5, "--max-energy-j", "nan"), ["max_energy_j"]),
+        (("-i", 5, "-o", 5, "--max-cost", "inf"), ["max_cost"]),
+        (("-i", 5, "-o", 5, "--price-per-kwh", -1), ["price_per_kwh"]),
+        (("-i", 5, "-o", 5, "--objective", "quality"), ["quality", "--quality FILE"]),
+        (("-i", 5, "-o", 5, "--plot", "p.jpg"), [".png or .svg", "p.jpg"]),
+        (("-i", 5, "-o", 5, "--quality", "nowhere.csv"), ["cannot read nowhere.csv"]),
+    ],
+)
+def test_wrong_usage_is_refused(
+    run: Run, trained_artifact: Path, arguments: tuple[object, ...], words: list[str]
+) -> None:
+    """One clear line, exit code 2, nothing on standard output."""
+    refused(run("compare", "-a", trained_artifact, *arguments), *words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model,quality\n70B,1\n", ["expected the quality of 1.5B, 7B", "70B"]),
+        (
+            "model,quality,precision\n1.5B,1,\n1.5B,2,bf16\n",
+            ["one quality per cap of 1.5B", "state precision or parallel"],
+        ),
+    ],
+)
+def test_qualities_that_do_not_tell_are_refused(
+    run: Run, trained_artifact: Path, quality: Path, text: str, words: list[str]
+) -> None:
+    """None that fits, or two that both do."""
+    quality.write_text(text)
+    request = ("compare", "-a", trained_artifact, "-i", 5, "-o", 5, "--quality", quality)
+    refused(run(*request), *words)
+
+
+def test_conditions_that_no_model_has_together_are_refused(
+    run: Run, two_modes: Path, trained_artifact: Path
+) -> None:
+    """Each condition fits some model, but none fits all."""
+    request = ("compare", "-a", trained_artifact, "-a", two_modes, "-i", 5, "-o", 5)
+    refused(run(*request, "-m", "7B", "--power-mode", "15w"), "no model fits all")
+
+
+def test_nothing_known_is_nothing_to_draw(run: Run, trained_artifact: Path, quality: Path) -> None:
+    """Without energy and qualities there is one axis; with unknown times there is no point."""
+    request = ("compare", "-a", trained_artifact, "-i", 9, "-o", 9, "--parallel", 4)
+    plot = ("--plot", "p.png")
+    refused(run(*request, *plot), "measured energies or --quality FILE")
+    refused(run(*request, *plot, "--quality", quality), "of which both axes are known")
+
+
+def test_labels_stand_somewhere_where_no_place_is_free() -> None:
+    """Twenty points on one spot get twenty labels, and no two of the first few overlap."""
+    figure = Figure()
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.scatter([1.0] * 20, [1.0] * 20)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    place_labels(axes, [(1.0, 1.0, f"label {place}") for place in range(20)], [(1.0, 1.0)] * 20)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 20
+    first = boxes[:4]
+    assert not any(one.overlaps(other) for one in first for other in first if one is not other)
+
+
+def test_a_request_needs_nothing_heavy(trained_artifact: Path) -> None:
+    """A single request is compared in plain Python; help and errors are light, too."""
+    request = ("compare", "-a", trained_artifact, "-i", 100, "-o", 50)
+    for arguments, code in ((request, 0), (("compare", "--help"), 0), (("compare",), 2)):
+        ended = in_a_new_process(PROBE, *arguments)
+        assert ended.stdout.splitlines()[-1] == f"LOADED {code}", ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "words"),
+    [
+        ("polars", ["-w", "t.csv"], "comparing over a workload needs the package 'polars'"),
+        ("matplotlib", ["-i", "5", "-o", "5", "--plot", "p.png"], "token2metrics[plot]"),
+    ],
+)
+def test_a_missing_package_names_its_extra(
+    trained_artifact: Path, package: str, arguments: list[str], words: str
+) -> None:
+    """Without an optional package the error says which extra installs it."""
+    ended = in_a_new_process(BLOCKED, package, "compare", "-a", trained_artifact, *arguments)
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,75 @@
+"""What becomes of ranges under functions that only rise or only fall."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from token2metrics.budgeting.request_load import Estimate
+
+
+def rising(function: Callable[[float], float], estimate: Estimate) -> Estimate:
+    """Return a function of a quantity that never falls as the quantity rises.
+
+    Args:
+        function: The function; an infinite result counts as unknown.
+        estimate: The quantity.
+    """
+    return Estimate(
+        value=_applied(function, estimate.value),
+        lower=_applied(function, estimate.lower),
+        upper=_applied(function, estimate.upper),
+    )
+
+
+def falling(function: Callable[[float], float], estimate: Estimate) -> Estimate:
+    """Return a function of a quantity that never rises as the quantity rises.
+
+    Args:
+        function: The function; an infinite result counts as unknown.
+        estimate: The quantity.
+    """
+    return Estimate(
+        value=_applied(function, estimate.value),
+        lower=_applied(function, estimate.upper),
+        upper=_applied(function, estimate.lower),
+    )
+
+
+def joined(function: Callable[[float, float], float], one: Estimate, other: Estimate) -> Estimate:
+    """Return a function that never falls in the first quantity and never rises in the second.
+
+    The ends take the worst of both, however their errors go together.
+
+    Args:
+        function: The function.
+        one: The first quantity.
+        other: The second.
+    """
+
+    def applied(first: float | None, second: float | None) -> float | None:
+        return None if first is None or second is None else function(first, second)
+
+    return Estimate(
+        value=applied(one.value, other.value),
+        lower=applied(one.lower, other.upper),
+        upper=applied(one.upper, other.lower),
+    )
+
+
+def quotient(one: Estimate, other: Estimate) -> Estimate:
+    """Return a quotient of quantities above 0.
+
+    Args:
+        one: The numerator.
+        other: The denominator.
+    """
+    return joined(lambda above, below: above / below, one, other)
+
+
+def _applied(function: Callable[[float], float], value: float | None) -> float | None:
+    """Return a finite result; None for an unknown quantity or an infinite result."""
+    if value is None:
+        return None
+    result = function(value)
+    return result if math.isfinite(result) else None
