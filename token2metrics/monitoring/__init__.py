@@ -1,0 +1,1 @@
+"""Finished requests against their predictions: how far off, since when, and what to do about it."""
