@@ -7,14 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.conftest import Run, refused
 from tests.gguf_server import ServerProcess, serving, write_gguf
 from token2metrics.architecture import Architecture
-from token2metrics.errors import ConfigurationError
-from token2metrics.measure.few_points import few_points
 from token2metrics.prediction.predictor import Conditions, Predictor
 
 SHAPE = Architecture(
@@ -111,18 +107,3 @@ def test_wrong_options_are_refused(
     model = () if {"--model", NO_MODEL} & set(options) else ("--model", "1.5B")
     named = (option for option in options if option != NO_MODEL)
     refused(run(*base, *model, *named), expected)
-
-
-@given(count=st.integers(1, 30), longest=st.integers(1, 20_000), answer=st.integers(2, 5_000))
-def test_few_points_span_the_range(count: int, longest: int, answer: int) -> None:
-    """As many points as asked for, the longest prompt and answer among them, or a refusal."""
-    try:
-        points = few_points(count, longest, answer)
-    except ConfigurationError:
-        assert count > 1
-        return
-    assert len({point.input_tokens for point in points}) == count
-    assert all(1 <= point.input_tokens <= longest for point in points)
-    assert all(2 <= point.output_tokens <= answer for point in points)
-    assert points[0].output_tokens == answer
-    assert count == 1 or points[0].input_tokens == longest

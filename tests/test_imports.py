@@ -52,6 +52,10 @@ ORDER = (
     "doctor",
     "modeling",
     "prediction",
+    "planning",
+    "comparing",
+    "budgeting",
+    "monitoring",
     "training",
     "bench",
     "measure",
@@ -103,6 +107,16 @@ def in_a_new_process(script: str, *arguments: object) -> subprocess.CompletedPro
         (["measure", "--help"], 0),
         (["calibrate", "--help"], 0),
         (["calibrate", "-m", "unheard-of", "--device", "desk"], 2),
+        (["plan", "--help"], 0),
+        (["plan", "-a", "nowhere", "-i", "1", "--max-latency-s", "1"], 2),
+        (["compare", "--help"], 0),
+        (["compare", "-a", "nowhere", "-i", "1", "-o", "1"], 2),
+        (["budget", "--help"], 0),
+        (["budget", "-a", "nowhere", "-i", "1", "-o", "1", "--battery-wh", "1"], 2),
+        (["monitor", "--help"], 0),
+        (["monitor", "nowhere.csv", "-a", "nowhere"], 2),
+        (["next-points", "--help"], 0),
+        (["next-points", "-m", "unheard-of"], 2),
     ],
 )
 def test_light_commands_import_nothing_heavy(arguments: list[str], code: int) -> None:
@@ -111,10 +125,25 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], code: int) ->
     assert ended.stdout.splitlines()[-1] == f"LOADED {code}", ended.stderr
 
 
-def test_predict_imports_nothing_heavy(trained_artifact: Path) -> None:
-    """A prediction is plain Python."""
-    request = ("predict", "-a", trained_artifact, "-m", "1.5B", "-i", 100, "-o", 50)
-    ended = in_a_new_process(PROBE, *request)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "-i", 100, "-o", 50),
+        ("explain", "-i", 100, "-o", 50),
+        ("plan", "-i", 400, "--max-latency-s", 5),
+        ("compare", "-i", 100, "-o", 50),
+        ("budget", "-i", 100, "-o", 50, "--battery-wh", 50),
+        ("monitor", "finished.csv"),
+    ],
+)
+def test_answers_import_nothing_heavy(
+    trained_artifact: Path, tmp_path: Path, arguments: tuple[object, ...]
+) -> None:
+    """Predictions, plans and budgets of single requests, and watching, are plain Python."""
+    finished = tmp_path / "finished.csv"
+    finished.write_text("input_tokens,output_tokens,latency_s\n100,50,1.3\n")
+    command, *rest = (finished if one == "finished.csv" else one for one in arguments)
+    ended = in_a_new_process(PROBE, command, "-a", trained_artifact, "-m", "1.5B", *rest)
     assert ended.stdout.splitlines()[-1] == "LOADED 0", ended.stderr
 
 

@@ -23,8 +23,10 @@ from tests.gguf_server import (
 )
 from tests.measuring import POINTS, RULE, ClockworkEngine, Workshop
 from tests.test_imports import PROBE, in_a_new_process
+from token2metrics.measure.designed_plan import CHARACTERISING_POINTS
 from token2metrics.measure.engines.http import Answer, Body, HttpConnection
 from token2metrics.measure.journal import Visited, journal_path
+from token2metrics.measure.plan import auto_plan
 from token2metrics.measure.tally import Tally
 from token2metrics.report.measuring import MeasuringDisplay, show_measurement
 
@@ -38,6 +40,16 @@ TINY_SHAPE = {
     "num_key_value_heads": 2,
     "vocab_size": 300,
 }
+MISSING = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == sys.argv[1]:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Missing())
+from token2metrics.cli.app import main
+main(sys.argv[2:])
+"""
 TRUTH = ("phase", "input_tokens", "output_tokens", "repeat")
 LONG_ANSWER = 200
 FATAL_ANSWER = 3
@@ -118,6 +130,48 @@ def test_rows_of_a_server_are_those_that_were_asked_for(
         "finish_reason": "limit",
     }.items():
         assert table[column].unique().to_list() == [value], column
+
+
+def measured_plan(run: Run, target: str, *more: object) -> tuple[list[tuple[int, int]], str]:
+    """Measure each point of an automatic plan once; return the points and the messages."""
+    where = ("--device", "jetson-agx-orin-64gb", "--target", target, "--power", "none")
+    limits = ("--max-input-tokens", 200, "--max-output-tokens", 8)
+    effort = ("--max-repeats", 1, "--warm-up", 0, "--output", "auto.parquet", "--json")
+    outcome = run("measure", "--plan", "auto", *where, *limits, *effort, *more)
+    assert outcome.code == 0, outcome.err
+    points = json.loads(outcome.out)["points"]
+    return [(one["input_tokens"], one["output_tokens"]) for one in points], outcome.err
+
+
+def test_the_automatic_plan_is_designed(run: Run, server: ServerProcess) -> None:
+    """With designed points, both sides of the tile edges and the longest prompt; resumable."""
+    points, messages = measured_plan(run, server.address, "--model", "1.5B")
+    lengths = {prompt for prompt, _ in points}
+    assert {64, 65, 128, 129, 200} <= lengths
+    assert len(set(points)) >= CHARACTERISING_POINTS
+    assert max(prompt for prompt, _ in points) == 200
+    assert max(answer for _, answer in points) == 8
+    assert "plain spread" not in messages
+    assert measured_plan(run, server.address, "--model", "1.5B")[0] == points
+
+
+def test_a_model_nobody_described_is_spread_plainly(run: Run, server: ServerProcess) -> None:
+    """And the log says so."""
+    points, messages = measured_plan(run, server.address, "--model", "mystery")
+    assert set(points) == {(point.input_tokens, point.output_tokens) for point in auto_plan(200, 8)}
+    assert "the plan is a plain spread of lengths: no experiment file" in " ".join(messages.split())
+
+
+def test_without_torch_the_plan_is_a_plain_spread(server: ServerProcess, tmp_path: Path) -> None:
+    """Measuring needs no torch; the log says what is missed."""
+    target = ("--target", server.address, "--power", "none", "--device", "desk", "-m", "1.5B")
+    limits = ("--max-input-tokens", 70, "--max-output-tokens", 2, "--max-repeats", 1)
+    output = ("--warm-up", 0, "--output", tmp_path / "rows.parquet", "--json")
+    ended = in_a_new_process(MISSING, "torch", "measure", *target, *limits, *output)
+    assert ended.returncode == 0, ended.stderr
+    points = json.loads(ended.stdout)["points"]
+    assert {one["input_tokens"] for one in points} == {p.input_tokens for p in auto_plan(70, 2)}
+    assert "a designed plan needs the package 'torch'" in " ".join(ended.stderr.split())
 
 
 def test_streaming_by_the_openai_endpoint_as_json(

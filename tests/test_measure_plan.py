@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from token2metrics.errors import ConfigurationError, DataError
 from token2metrics.measure.confidence import median_interval
-from token2metrics.measure.few_points import few_points
+from token2metrics.measure.designed_plan import limits_within
 from token2metrics.measure.plan import (
     AUTO,
     Point,
@@ -71,9 +71,9 @@ def test_a_shorter_plan_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture
     (tmp_path / "grid.csv").write_text("input_tokens,output_tokens\n900,9\n")
     assert build_plan(str(tmp_path / "grid.csv"), 1, 1, 100) == (Point(900, 9),)
     assert build_plan(AUTO, 100, 28, 128) == auto_plan(100, 28)
-    assert few_points(3, 100, 28, None) == few_points(3, 100, 28)
+    assert limits_within(100, 28, None) == limits_within(100, 28, 128) == limits_within(100, 28)
     assert caplog.text == ""
-    assert few_points(3, 200, 28, 128) == few_points(3, 100, 28)
+    assert limits_within(200, 28, 128) == limits_within(100, 28)
     assert "up to 100 tokens instead of 200: the engine's context of 128" in caplog.text
 
 

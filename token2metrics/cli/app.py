@@ -14,13 +14,18 @@ from rich.text import Text
 from token2metrics import __version__
 from token2metrics.cli.batch_predict import batch_predict
 from token2metrics.cli.bench import bench
+from token2metrics.cli.budget import budget
 from token2metrics.cli.calibrate import calibrate
+from token2metrics.cli.compare import compare
 from token2metrics.cli.count_tokens import count_tokens
 from token2metrics.cli.doctor import doctor
 from token2metrics.cli.evaluate import evaluate
 from token2metrics.cli.explain import explain
 from token2metrics.cli.ingest import ingest
 from token2metrics.cli.measure import measure
+from token2metrics.cli.monitor import monitor
+from token2metrics.cli.next_points import next_points
+from token2metrics.cli.plan import plan
 from token2metrics.cli.predict import predict
 from token2metrics.cli.session import open_session
 from token2metrics.cli.train import train
@@ -73,6 +78,7 @@ def start(
 
 app.command()(train)
 app.command()(predict)
+app.command()(plan)
 app.command()(explain)
 app.command()(evaluate)
 app.command()(bench)
@@ -80,6 +86,10 @@ app.command()(ingest)
 app.command()(doctor)
 app.command()(measure)
 app.command()(calibrate)
+app.command()(next_points)
+app.command()(compare)
+app.command()(budget)
+app.command()(monitor)
 app.command()(batch_predict)
 app.command()(count_tokens)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,8 +48,7 @@ from token2metrics.cli.progress import ProgressBar
 from token2metrics.cli.session import Session, session_of
 from token2metrics.extras import needing
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
-from token2metrics.measure.few_points import few_points
-from token2metrics.measure.plan import AUTO, Planner
+from token2metrics.measure.plan import AUTO
 from token2metrics.precision import is_known
 
 if TYPE_CHECKING:
@@ -128,9 +126,11 @@ def calibrate(
     --model 1.5B --device orin-nano --points 5[/]
     """
     session = session_of(context)
-    planner = partial(few_points, points, max_input_tokens, max_output_tokens)
     directory = session.directory(artifact)
     experiment = experiment_of(session, model, config, directory)
+    with needing(PURPOSE):
+        from token2metrics.measure.designed_plan import check_room, limits_within
+    check_room(points, limits_within(max_input_tokens, max_output_tokens))
     stated = {
         "memory_bandwidth_bytes_per_s": _times(memory_bandwidth_gb_per_s, GIGA),
         "compute_flop_per_s": _times(compute_tflop_per_s, TERA),
@@ -143,10 +143,11 @@ def calibrate(
             shape=experiment.model.architecture,
             precision=precision,
             torch_device=session.settings.torch_device,
-            context_tokens=max(point.tokens for point in planner(None)),
+            context_tokens=max_input_tokens + max_output_tokens,
         ),
         rows=Rows(experiment.model.id, device, power_mode, precision),
-        planner=planner,
+        points=points,
+        longest=(max_input_tokens, max_output_tokens),
         effort=effort_of(REPEATS, EVERY_REPEAT_PERCENT, minutes, seed, DEFAULT_WARM_UP),
         power=power,
         experiment=experiment,
@@ -170,7 +171,8 @@ class Wanted:
     Attributes:
         engine: Which engine.
         rows: What all rows say alike.
-        planner: Says what to measure, for the context of the engine.
+        points: How many token settings to measure.
+        longest: Longest prompt and longest answer.
         effort: How much of it.
         power: Which meter.
         experiment: The model.
@@ -182,7 +184,8 @@ class Wanted:
 
     engine: EngineOptions
     rows: Rows
-    planner: Planner
+    points: int
+    longest: tuple[int, int]
     effort: Effort
     power: str
     experiment: ExperimentConfig
@@ -228,6 +231,7 @@ def run_calibration(session: Session, wanted: Wanted) -> CalibrationReport:
     """
     with needing(PURPOSE):
         from token2metrics.measure.calibrator import Calibrator, conditions_of
+        from token2metrics.measure.designed_plan import limits_within
         from token2metrics.report.measuring import MeasuringDisplay
         from token2metrics.training.choice import TrainingOptions
     with (
@@ -236,20 +240,22 @@ def run_calibration(session: Session, wanted: Wanted) -> CalibrationReport:
         ExitStack() as at_end,
     ):
         training = at_end.push(ProgressBar(session.errors))
-        campaign = campaign_of(engine, wanted.rows, wanted.planner(engine.context_tokens))
+        draft = campaign_of(engine, wanted.rows, ())
         calibrator = Calibrator(
             instruments=instruments_for(engine, wanted.engine.target, wanted.power),
             hardware=wanted.hardware,
-            experiment=_in_precision(wanted.experiment, campaign.precision),
+            experiment=_in_precision(wanted.experiment, draft.precision),
             directory=wanted.directory,
             settings=session.settings,
         )
         options = TrainingOptions(
-            models=(campaign.model,),
+            models=(draft.model,),
             config_files=wanted.config_files,
             data=wanted.data,
-            where=conditions_of(campaign),
+            where=conditions_of(draft),
         )
+        limits = limits_within(*wanted.longest, engine.context_tokens)
+        campaign = calibrator.planned(draft, options, wanted.points, limits, REPEATS)
         return calibrator.calibrate(campaign, wanted.effort, options, measuring, training)
 
 

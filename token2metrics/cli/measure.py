@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from token2metrics.cli.engine_plans import EnginePlanner, MeasuringPlanner
 from token2metrics.cli.measure_options import (
     DEFAULT_MAX_INPUT_TOKENS,
     DEFAULT_MAX_OUTPUT_TOKENS,
@@ -42,9 +42,10 @@ from token2metrics.measure.ending import Stop
 from token2metrics.measure.engines import EngineKind, EngineOptions, build_engine
 from token2metrics.measure.engines.engine import EngineLostError
 from token2metrics.measure.place import on_this_machine
-from token2metrics.measure.plan import AUTO, Planner, Point, build_plan
+from token2metrics.measure.plan import AUTO, Point
 from token2metrics.power.thermal import hottest_c
 from token2metrics.precision import normal_precision
+from token2metrics.prediction.predictor import Conditions
 from token2metrics.report.units import counted
 
 if TYPE_CHECKING:
@@ -92,9 +93,12 @@ def measure(
     """
     session = session_of(context)
     refuse_shape(architecture, engine)
-    planner = partial(build_plan, plan, max_input_tokens, max_output_tokens)
-    longest = max(point.tokens for point in planner(None))
     experiment = find_model(session, model, config)
+    described = None if architecture is not None else experiment
+    where = Conditions(device, power_mode, None, precision)
+    limits = max_input_tokens, max_output_tokens
+    planner = MeasuringPlanner(session, plan, *limits, described, config, where)
+    longest = planner.longest()
     shape = architecture or (experiment.model.architecture if experiment else None)
     torch_device = session.settings.torch_device
     options = EngineOptions(engine, target, served_model, shape, precision, torch_device, longest)
@@ -178,7 +182,7 @@ def run(
     session: Session,
     options: EngineOptions,
     rows: Rows,
-    planner: Planner,
+    planner: EnginePlanner,
     effort: Effort,
     power: str,
     output: Path,
@@ -189,7 +193,7 @@ def run(
         session: Settings and consoles.
         options: Which engine.
         rows: What all rows say alike.
-        planner: Plans for the context of the engine.
+        planner: Plans for the engine.
         effort: How much to measure.
         power: Which meter.
         output: The table.
@@ -199,7 +203,7 @@ def run(
         from token2metrics.report.measuring import MeasuringDisplay
     with build_engine(options) as engine, MeasuringDisplay(session.errors) as display:
         instruments = instruments_for(engine, options.target, power)
-        campaign = campaign_of(engine, rows, planner(engine.context_tokens))
+        campaign = campaign_of(engine, rows, planner(engine))
         return run_campaign(campaign, instruments, effort, output, display)
 
 

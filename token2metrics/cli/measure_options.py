@@ -108,8 +108,8 @@ Plan = Annotated[
     str,
     typer.Option(
         metavar="FILE",
-        help="CSV file with input_tokens and output_tokens, or auto: tile edges, ends and three "
-        "depths.",
+        help="CSV file with input_tokens and output_tokens, or auto: designed points, both "
+        "sides of tile edges, and the longest prompt.",
         rich_help_panel=EFFORT,
     ),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,26 +13,28 @@ import msgspec
 
 from token2metrics.artifact.manifest import ErrorSummary
 from token2metrics.config import ExperimentConfig, HardwareConfig
-from token2metrics.data.bundled import bundled_paths
 from token2metrics.errors import DataError, RequestError
+from token2metrics.measure.designed_plan import calibration_plan
+from token2metrics.measure.designing import known_by
 from token2metrics.measure.ending import Stop
 from token2metrics.measure.journal import Campaign
+from token2metrics.measure.known_files import FOLDER, known_files
 from token2metrics.measure.run import run_campaign
 from token2metrics.measure.session import Effort, Instruments
 from token2metrics.measure.session import Watcher as MeasuringWatcher
 from token2metrics.measure.summary import MeasureReport
+from token2metrics.measure.tables import slug, slug_of, tables
+from token2metrics.modeling.lengths import Limits
 from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
 from token2metrics.prediction.result import PhasePrediction
 from token2metrics.settings import Settings
 from token2metrics.training.choice import Choice, TrainingOptions, choose_experiments
 from token2metrics.training.run import Watcher as TrainingWatcher
-from token2metrics.training.run import earlier_artifact, run_training
+from token2metrics.training.run import configure_torch, earlier_artifact, run_training
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "measured"
-TABLES = "*.parquet"
 PERCENT = 100.0
 NOT_TRAINED = "nothing was trained"
 
@@ -107,6 +108,33 @@ class Calibrator:
     directory: Path
     settings: Settings
 
+    def planned(
+        self, draft: Campaign, options: TrainingOptions, count: int, limits: Limits, repeats: int
+    ) -> Campaign:
+        """Return a campaign with designed points.
+
+        The design does not look at what earlier calibrations of the model on the device measured:
+        so the same command asks for the same points, and fewer points are the first of more.
+
+        Args:
+            draft: The campaign, whose points do not count.
+            options: What to train; its data are what was known.
+            count: How many points.
+            limits: How long they may be.
+            repeats: How often each is measured.
+
+        Raises:
+            Token2MetricsError: If something cannot be read, or there are too few lengths.
+        """
+        configure_torch(self.settings)
+        known = options.data or self._known_files(draft.model)
+        own = slug_of(draft.device, draft.model)
+        measured = tables(self.directory / FOLDER)
+        others = tuple(file for file in measured if not file.name.startswith(f"{own}_"))
+        choice = self._choice(replace(options, data=(*known, *others)))
+        points = calibration_plan(known_by(choice, self.settings), count, limits, repeats)
+        return msgspec.structs.replace(draft, points=points)
+
     def calibrate(
         self,
         campaign: Campaign,
@@ -127,9 +155,9 @@ class Calibrator:
         Raises:
             Token2MetricsError: If something cannot be read, measured or written.
         """
-        table = self.directory / FOLDER / f"{_slug(campaign)}.parquet"
+        table = self.directory / FOLDER / f"{slug(campaign)}.parquet"
         known = options.data or self._known_files(campaign.model)
-        others = tuple(file for file in _tables(table.parent) if file != table)
+        others = tuple(file for file in tables(table.parent) if file != table)
         report = run_campaign(campaign, self.instruments, effort, table, measuring)
         if report.stopped not in (Stop.FINISHED, Stop.OUT_OF_TIME) or not report.rows:
             return self._report(campaign, report, (), NOT_TRAINED)
@@ -179,19 +207,9 @@ class Calibrator:
         return experiment.model_copy(update=changes)
 
     def _known_files(self, model: str) -> tuple[Path, ...]:
-        """Return the files that the artifact's model was trained on; else the bundled ones."""
-        artifact = earlier_artifact(self.directory)
-        for fitted in artifact.models if artifact is not None else ():
-            paths = tuple(Path(p) for p in fitted.record.configuration["data"]["paths"])
-            if fitted.record.answers_to(model) and paths:
-                missing = [str(path) for path in paths if not path.exists()]
-                if missing:
-                    raise DataError(
-                        f"expected {missing[0]}, which the artifact in {self.directory} was "
-                        "trained on, got nothing there; name the files with --data"
-                    )
-                return tuple(p for p in paths if p.parent != self.directory / FOLDER)
-        return bundled_paths()
+        """Return what was known before any calibration into the artifact."""
+        files = known_files(earlier_artifact(self.directory), model, self.directory)
+        return tuple(path for path in files if path.parent != self.directory / FOLDER)
 
     def _before(
         self, options: TrainingOptions, watcher: TrainingWatcher
@@ -220,24 +238,6 @@ class Calibrator:
 def conditions_of(campaign: Campaign) -> Conditions:
     """Return the conditions under which a campaign measures."""
     return Conditions(campaign.device, campaign.power_mode, campaign.runtime, campaign.precision)
-
-
-def _slug(campaign: Campaign) -> str:
-    """Return a file name that tells campaigns apart."""
-    parts = (
-        campaign.device,
-        campaign.model,
-        campaign.runtime,
-        campaign.precision,
-        campaign.power_mode,
-        f"{len(campaign.points)}-points",
-    )
-    return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in parts if part)
-
-
-def _tables(folder: Path) -> Sequence[Path]:
-    """Return what earlier calibrations measured."""
-    return sorted(folder.glob(TABLES))
 
 
 def _progress(

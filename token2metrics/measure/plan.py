@@ -1,15 +1,16 @@
-"""Which token settings to measure: those of a file, or those where latency curves bend."""
+"""Which token settings to measure: those of a file, or where nothing is known, a plain spread."""
 
 from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from token2metrics.errors import ConfigurationError, DataError
+from token2metrics.files import write_file
 from token2metrics.vocabulary import MAX_TOKENS
 
 logger = logging.getLogger(__name__)
@@ -39,10 +40,6 @@ class Point(msgspec.Struct, frozen=True, order=True):
     def tokens(self) -> int:
         """Tokens of prompt and answer together."""
         return self.input_tokens + self.output_tokens
-
-
-Planner = Callable[[int | None], tuple[Point, ...]]
-"""Returns what to measure on an engine with such a context; None before it is known."""
 
 
 def build_plan(
@@ -150,6 +147,16 @@ def read_plan(file: Path) -> tuple[Point, ...]:
     if not points:
         raise DataError(f"expected at least one point in {file}, got a header alone")
     return tuple(points)
+
+
+def write_plan(file: Path, points: Sequence[Point]) -> None:
+    """Write points as a CSV file that ``read_plan`` reads, in their order.
+
+    Raises:
+        ConfigurationError: If it cannot be written.
+    """
+    lines = [",".join(COLUMNS), *(f"{one.input_tokens},{one.output_tokens}" for one in points)]
+    write_file(file, ("\n".join(lines) + "\n").encode())
 
 
 def _filled(rows: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str | None]]]:

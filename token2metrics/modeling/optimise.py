@@ -110,7 +110,7 @@ def _robust_loss(residuals: Tensor, importance: Tensor) -> Tensor:
 def normal_matrix(residuals: Residuals, importance: Tensor, free: Tensor) -> Tensor:
     """Return the reweighted Gauss-Newton curvature, ``(problems, unknowns, unknowns)``."""
     current = residuals(free, torch.arange(len(free), device=free.device), as_it_is)
-    jacobian = _jacobian(residuals, free)
+    jacobian = derivatives(residuals, free)
     return _weighted(jacobian, importance, current) @ jacobian.transpose(1, 2)
 
 
@@ -123,7 +123,7 @@ def _step(
     residuals: Residuals, importance: Tensor, free: Tensor, current: Tensor, damping: Tensor
 ) -> Tensor:
     """Return the damped Gauss-Newton step of each problem, ``(problems, unknowns)``."""
-    jacobian = _jacobian(residuals, free)
+    jacobian = derivatives(residuals, free)
     weighted = _weighted(jacobian, importance, current)
     curvature = weighted @ jacobian.transpose(1, 2)
     gradient = (weighted @ current[:, :, None])[:, :, 0]
@@ -134,7 +134,7 @@ def _step(
     return step.nan_to_num(0.0).clamp(-LONGEST_STEP, LONGEST_STEP)
 
 
-def _jacobian(residuals: Residuals, free: Tensor) -> Tensor:
+def derivatives(residuals: Residuals, free: Tensor) -> Tensor:
     """Return the derivative of each residual, ``(problems, unknowns, residuals)``."""
     problems, unknowns = free.shape
     repeated = free.repeat_interleave(unknowns, dim=0)
