@@ -6,6 +6,7 @@ A model of random weights takes as long per token as a trained one of the same s
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import json
 import time
 from collections.abc import Callable
@@ -44,6 +45,9 @@ LONGEST_CONTEXT_TOKENS = 131_072
 MISTAKES = (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError)
 """What a wrong ``config.json`` can raise."""
 
+CACHE, EARLIER_CACHE = "cache", "past_key_values"
+"""What newer releases of transformers call the argument, and earlier ones."""
+
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """Precisions that weights can be made in."""
 
@@ -81,6 +85,7 @@ class LocalEngine(Engine):
         self.model = str(self._config.model_type)
         self.source = f"{NAME} on {device}, {torch.get_num_threads()} threads"
         self._model: Any = None
+        self._cache_name = CACHE
 
     def __enter__(self) -> Self:
         """Make the weights.
@@ -94,6 +99,7 @@ class LocalEngine(Engine):
         try:
             with self._device:
                 self._model = build(self._config, dtype=dtype).eval()
+            self._cache_name = _cache_name(self._model)
         except (ValueError, TypeError, AttributeError, ImportError) as error:
             raise ConfigurationError(
                 f"expected a model that generates text, got {self.model}: {_first_line(error)}"
@@ -127,14 +133,14 @@ class LocalEngine(Engine):
         vocabulary = self._config.get_text_config().vocab_size
         ids = random_token_ids(request.input_tokens, vocabulary, request.seed)
         tokens = torch.tensor([ids], device=self._device)
-        cache = DynamicCache(config=self._config)
+        held = DynamicCache(config=self._config)
         self._wait()
         started_s = time.monotonic()
-        tokens = self._next(tokens, cache)
+        tokens = self._next(tokens, held)
         self._wait()
         first_token_s = time.monotonic()
         for _ in range(request.output_tokens - 1):
-            tokens = self._next(tokens, cache)
+            tokens = self._next(tokens, held)
         self._wait()
         finished_s = time.monotonic()
         return Generation(
@@ -152,9 +158,10 @@ class LocalEngine(Engine):
             finish_reason=None,
         )
 
-    def _next(self, tokens: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+    def _next(self, tokens: torch.Tensor, held: DynamicCache) -> torch.Tensor:
         """Return the most likely next token, of shape ``(1, 1)``."""
-        outcome = self._model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        named = {self._cache_name: held}
+        outcome = self._model(tokens, **named, use_cache=True, logits_to_keep=1)
         best: torch.Tensor = outcome.logits[:, -1:].argmax(-1)
         return best
 
@@ -162,6 +169,11 @@ class LocalEngine(Engine):
         """Wait for work on an accelerator to end."""
         if self._device.type == CUDA:
             torch.cuda.synchronize(self._device)
+
+
+def _cache_name(model: torch.nn.Module) -> str:
+    """Return what a model's forward pass calls its KV cache, which releases renamed."""
+    return CACHE if CACHE in inspect.signature(model.forward).parameters else EARLIER_CACHE
 
 
 def _first_line(error: BaseException) -> str:
