@@ -194,3 +194,15 @@ def test_a_level_moves_the_latency_alone_and_by_its_factor() -> None:
     before, after = (ModelPredictor(one)(500, 200) for one in (model, changed))
     assert after.prefill == before.prefill
     assert close(known(after.decode.latency_s), known(before.decode.latency_s) * 1.03)
+
+
+def test_a_moved_level_is_told() -> None:
+    """What a prediction rests on includes the finished requests that moved it."""
+    model = lawful_model(COMBINATIONS[0], 7)
+    phases = {
+        phase: msgspec.structs.replace(record, level=0.963)
+        for phase, record in model.record.phases.items()
+    }
+    record = msgspec.structs.replace(model.record, phases=phases)
+    moved = ModelPredictor(FittedModel(record, model.formulas, model.weights))(500, 200)
+    assert "finished requests moved it by a factor of 0.963" in moved.decode.rests_on

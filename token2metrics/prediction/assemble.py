@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
-from token2metrics.cost import PhaseCost
+from token2metrics.cost import AS_FITTED, PhaseCost
 from token2metrics.intervals import Bounds, bounds_of_sum
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.bounded import PhaseBounds
@@ -82,9 +82,12 @@ def _rests_on(record: PhaseRecord | None, parallel: int) -> str:
     """Say which measurements the latency of a phase rests on."""
     if record is None:
         return NOTHING_MEASURED
-    if parallel == SINGLE or record.parallel is None:
-        return record.rests_on
-    return f"{record.rests_on}; {parallel} samples at once: {record.parallel.rests_on}"
+    told = [record.rests_on]
+    if record.level != AS_FITTED:
+        told.append(f"finished requests moved it by a factor of {record.level:.4g}")
+    if parallel > SINGLE and record.parallel is not None:
+        told.append(f"{parallel} samples at once: {record.parallel.rests_on}")
+    return "; ".join(told)
 
 
 def _interval(bounded: Bounds[float] | None) -> Interval | None:

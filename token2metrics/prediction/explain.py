@@ -94,7 +94,7 @@ def _foundation(record: PhaseRecord, prediction: PhasePrediction, confidence: fl
     """Say which measurements a phase rests on, and how far off it may be."""
     hull, extrapolates = record.hull, prediction.extrapolates
     return Foundation(
-        rests_on=record.rests_on,
+        rests_on=prediction.rests_on,
         own_rows=record.edge_rows,
         source=record.source,
         source_rows=record.source_rows,
