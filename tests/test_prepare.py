@@ -196,6 +196,29 @@ def test_other_power_modes_are_kept_beside() -> None:
     assert other.beside.get_column("input_tokens").to_list() == [1, 2, 9, 10]
 
 
+def test_all_rows_vote_where_those_to_train_on_do_not_decide() -> None:
+    """Precision of a model measured in another mode, and the mode of several samples alone."""
+    elsewhere = [
+        {"model": "n", "power_mode": "30w", "precision": precision, "input_tokens": tokens}
+        for precision, count in (("bf16", 1), ("int4", 3))
+        for tokens in range(1, count + 1)
+    ]
+    result = prepared([*({"input_tokens": tokens} for tokens in range(1, 9)), *elsewhere])
+    assert set(result.beside.get_column("precision")) == {"int4"}
+    several = [{"parallel": 4, "input_tokens": tokens} for tokens in (1, 2, 3)]
+    other = {"parallel": 4, "power_mode": "30w", "input_tokens": 4}
+    alone = prepared([{"device": SERVER}, *several, other])
+    assert set(alone.beside.get_column("power_mode")) == {"maxn"}
+
+
+def test_an_unstated_mode_informs_nothing() -> None:
+    """Nobody knows whether it is another one."""
+    rows: list[dict[str, Any]] = [{"input_tokens": tokens} for tokens in (1, 2, 3)]
+    result = prepared([*rows, {"input_tokens": 4, "power_mode": None}])
+    assert result.beside.is_empty()
+    assert result.rejected_counts == {"set aside: power_mode": 1}
+
+
 def test_requests_of_several_samples_are_kept_beside() -> None:
     """Curves are of single requests; on other devices and in other modes several are set aside."""
     rows: list[dict[str, Any]] = [

@@ -168,6 +168,40 @@ def test_a_model_nobody_measured_so_shares_like_its_siblings() -> None:
     assert record.rests_on == "carried over from 1 other models on edge-board"
 
 
+def test_a_phase_that_only_siblings_tell_is_carried_over() -> None:
+    """Own rows of decode do not keep the others' prefill away."""
+    other = experiment(model=SIBLING, architecture=MIDDLE, server_model=None)
+    prompts = [
+        row(Phase.PREFILL, (128, 1), TRUTH.latency_s(Phase.PREFILL, (128, 1), MIDDLE) * factor)
+        | {"parallel": samples, "source": "sharing", "model": SIBLING}
+        for samples, factor in ((1, 1.0), (2, 1.1), (8, 1.7))
+    ]
+    rows = [
+        *metered_singles(),
+        *sharing_rows(),
+        *metered_singles(MIDDLE, model=SIBLING),
+        *prompts,
+    ]
+    model = train(rows, experiment(server_model=None), [experiment(server_model=None), other]).model
+    predict = ModelPredictor(model)
+    prefill = known(predict(*REQUEST, parallel=8).prefill.latency_s)
+    assert prefill / known(predict(*REQUEST).prefill.latency_s) == pytest.approx(1.7, rel=0.05)
+    assert known(model.record.phases[Phase.PREFILL].parallel).rows == 0
+    assert known(model.record.phases[Phase.DECODE].parallel).rows == len(COUNTS)
+
+
+def test_bounds_spread_beyond_the_measured_samples() -> None:
+    """The farther from the measured numbers, the wider, relative to the prediction."""
+    model = train([*metered_singles(), *sharing_rows()], experiment()).model
+
+    def reach(samples: int) -> float:
+        decode = ModelPredictor(model)(*REQUEST, parallel=samples).decode
+        return known(decode.latency_interval_s).upper / known(decode.latency_s)
+
+    assert reach(2) == pytest.approx(reach(16))
+    assert reach(16) < reach(64) < reach(1_000)
+
+
 def test_rows_of_several_samples_do_not_move_one_sample() -> None:
     """The curve of one sample is fitted without them."""
     without = train(metered_singles(), experiment()).model

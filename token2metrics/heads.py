@@ -12,6 +12,7 @@ from token2metrics.curves import Parameter
 SMALLEST_DURATION_RATIO = 1e-12
 SMALLEST_DURATION_S = 1e-300
 LOAD_SHARE = "load_share"
+TAIL_SHARE = "tail_share"
 MIN_RAMP_S = 0.05
 MAX_RAMP_S = 20.0
 INITIAL_RAMP_S = 1.0
@@ -78,7 +79,7 @@ class PowerHead:
                 "ramp_s", INITIAL_RAMP_S, lower=MIN_RAMP_S, upper=MAX_RAMP_S, spread=RAMP_SPREAD
             ),
             Parameter("context_saving", INITIAL_SAVING, upper=1.0, spread=WIDE_SPREAD),
-            Parameter("tail_share", INITIAL_TAIL_SHARE, upper=1.0, spread=WIDE_SPREAD),
+            Parameter(TAIL_SHARE, INITIAL_TAIL_SHARE, upper=1.0, spread=WIDE_SPREAD),
         )
         known = dict(self.expected)
         return tuple(
@@ -143,7 +144,7 @@ class PowerHead:
         """
         load = self._load_w(algebra, latency_s, bare_s, weights)
         tail_s = algebra.maximum(window.length_s - latency_s, 0.0)
-        tail_w = load * weights["tail_share"] + self.idle_power_w
+        tail_w = load * weights[TAIL_SHARE] + self.idle_power_w
         seen_s = latency_s + tail_s
         ramp_s = weights["ramp_s"]
         between = _mean_decay(algebra, window.period_s / ramp_s)

@@ -11,6 +11,7 @@ import msgspec
 
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import encode_manifest, load_artifact
+from token2metrics.artifact.lock import writing
 from token2metrics.artifact.manifest import MANIFEST_NAME, Manifest, ModelRecord
 from token2metrics.cost import AS_FITTED
 from token2metrics.errors import ArtifactError, ConfigurationError
@@ -76,7 +77,20 @@ def relevel_artifact(
         ArtifactError: If the artifact cannot be trusted, or a model was trained again or is gone.
         ConfigurationError: If it cannot be written.
     """
-    manifest = load_artifact(directory).manifest
+    with writing(directory):
+        moved = _moved(load_artifact(directory).manifest, moves, directory)
+        if output is None or _is_same(output, directory):
+            write_file(directory / MANIFEST_NAME, encode_manifest(moved))
+        else:
+            _write_copy(directory, moved, output)
+
+
+def _moved(manifest: Manifest, moves: Mapping[str, Move], directory: Path) -> Manifest:
+    """Return a manifest with other levels.
+
+    Raises:
+        ArtifactError: If a model was trained again or is gone.
+    """
     found = {record.key: fingerprint_of(record) for record in manifest.models}
     changed = [key for key, move in moves.items() if found.get(key) != move.fingerprint]
     if changed:
@@ -88,11 +102,7 @@ def relevel_artifact(
         relevelled_record(record, moves[record.key].levels) if record.key in moves else record
         for record in manifest.models
     )
-    moved = msgspec.structs.replace(manifest, models=models)
-    if output is None or _is_same(output, directory):
-        write_file(directory / MANIFEST_NAME, encode_manifest(moved))
-    else:
-        _write_copy(directory, moved, output)
+    return msgspec.structs.replace(manifest, models=models)
 
 
 def _is_same(one: Path, other: Path) -> bool:

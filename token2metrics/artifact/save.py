@@ -14,6 +14,7 @@ from safetensors.numpy import save
 from token2metrics import __version__
 from token2metrics.artifact.fitted import FittedModel, weight_tables
 from token2metrics.artifact.load import Artifact, encode_manifest
+from token2metrics.artifact.lock import writing
 from token2metrics.artifact.manifest import FORMAT, MANIFEST_NAME, SCHEMA_VERSION, Manifest
 from token2metrics.files import remove_stale, write_file
 
@@ -45,11 +46,12 @@ def save_artifact(
         tables.update(weight_tables(model))
     content = save({name: np.array(values, dtype=np.float64) for name, values in tables.items()})
     manifest = _manifest(everything, hashlib.sha256(content).hexdigest())
-    write_file(directory / manifest.weights_file, content)
-    write_file(directory / MANIFEST_NAME, encode_manifest(manifest))
-    for old in directory.glob("weights-*.safetensors"):
-        if old.name != manifest.weights_file:
-            remove_stale(old)
+    with writing(directory):
+        write_file(directory / manifest.weights_file, content)
+        write_file(directory / MANIFEST_NAME, encode_manifest(manifest))
+        for old in directory.glob("weights-*.safetensors"):
+            if old.name != manifest.weights_file:
+                remove_stale(old)
     return manifest
 
 

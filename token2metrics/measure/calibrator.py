@@ -127,7 +127,7 @@ class Calibrator:
             Token2MetricsError: If something cannot be read, or there are too few lengths.
         """
         configure_torch(self.settings)
-        known = options.data or self._known_files(draft.model)
+        known = options.data or self._known_files(draft.model, options.where)
         own = slug_of(draft.device, draft.model)
         measured = tables(self.directory / FOLDER)
         others = tuple(file for file in measured if not file.name.startswith(f"{own}_"))
@@ -156,7 +156,7 @@ class Calibrator:
             Token2MetricsError: If something cannot be read, measured or written.
         """
         table = self.directory / FOLDER / f"{slug(campaign)}.parquet"
-        known = options.data or self._known_files(campaign.model)
+        known = options.data or self._known_files(campaign.model, options.where)
         others = tuple(file for file in tables(table.parent) if file != table)
         report = run_campaign(campaign, self.instruments, effort, table, measuring)
         if report.stopped not in (Stop.FINISHED, Stop.OUT_OF_TIME) or not report.rows:
@@ -206,9 +206,9 @@ class Calibrator:
             changes["model"] = self.experiment.model
         return experiment.model_copy(update=changes)
 
-    def _known_files(self, model: str) -> tuple[Path, ...]:
+    def _known_files(self, model: str, where: Conditions) -> tuple[Path, ...]:
         """Return what was known before any calibration into the artifact."""
-        files = known_files(earlier_artifact(self.directory), model, self.directory)
+        files = known_files(earlier_artifact(self.directory), model, self.directory, where)
         return tuple(path for path in files if path.parent != self.directory / FOLDER)
 
     def _before(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from token2metrics.artifact.load import Artifact
 from token2metrics.artifact.manifest import ModelRecord
@@ -51,7 +52,9 @@ def known_of(options: TrainingOptions, directory: Path, settings: Settings) -> K
     artifact = earlier_artifact(directory)
     (name,) = options.models
     record = _record(artifact, name, options)
-    options = replace(options, data=options.data or known_files(artifact, name, directory))
+    options = replace(
+        options, data=options.data or known_files(artifact, name, directory, options.where)
+    )
     choice = _choice(options, settings, record)
     (experiment,) = choice.chosen
     chosen: Mapping[Phase, Candidate] = {}
@@ -143,8 +146,31 @@ def _sections(record: ModelRecord) -> dict[str, object]:
     }
 
 
-def requests_of(files: Sequence[Path]) -> Requests | None:
-    """Return the requests of workload files, at most so many; None without files.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The requests of workload files.
+
+    Attributes:
+        tokens: Prompt and answer tokens of each kind, ``(kinds, 2)``, at least one.
+        counts: How often each comes, ``(kinds,)``.
+    """
+
+    tokens: NDArray[np.int64]
+    counts: NDArray[np.float64]
+
+    def drawn(self) -> Requests:
+        """Return at most so many kinds, evenly spread and as often as they come."""
+        if len(self.tokens) <= MOST_REQUESTS:
+            return Requests(self.tokens, self.counts)
+        every = self.counts.sum() / MOST_REQUESTS
+        ranks = (np.arange(MOST_REQUESTS) + 0.5) * every
+        drawn = np.searchsorted(np.cumsum(self.counts), ranks)
+        places, times = np.unique(drawn, return_counts=True)
+        return Requests(self.tokens[places], times * every)
+
+
+def sent_in(files: Sequence[Path]) -> Sent | None:
+    """Return the requests of workload files; None without files.
 
     Args:
         files: Traces with the lengths of requests.
@@ -160,13 +186,7 @@ def requests_of(files: Sequence[Path]) -> Requests | None:
     sent = tokens.min(axis=1) >= 1
     if not sent.any():
         raise DataError("expected a request with a prompt and an answer in --workload, got none")
-    tokens, counts = tokens[sent], counts[sent]
-    if len(tokens) <= MOST_REQUESTS:
-        return Requests(tokens, counts)
-    ranks = (np.arange(MOST_REQUESTS) + 0.5) / MOST_REQUESTS * counts.sum()
-    drawn = np.searchsorted(np.cumsum(counts), ranks)
-    places, times = np.unique(drawn, return_counts=True)
-    return Requests(tokens[places], times.astype(np.float64))
+    return Sent(tokens[sent], counts[sent])
 
 
 def wish_of(
@@ -188,7 +208,7 @@ def wish_of(
     Raises:
         DataError: If a file cannot be read.
     """
-    requests = requests_of(workload)
-    longest = otherwise if requests is None else requests.tokens.max(axis=0).tolist()
+    sent = sent_in(workload)
+    longest = otherwise if sent is None else sent.tokens.max(axis=0).tolist()
     limits = Limits(longest_input or longest[0], longest_output or longest[1])
-    return Wish(limits=limits, requests=requests, **more)
+    return Wish(limits=limits, requests=None if sent is None else sent.drawn(), **more)

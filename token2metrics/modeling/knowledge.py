@@ -69,15 +69,23 @@ def summed(parts: PhaseViews) -> Views:
 
     Args:
         parts: The phases, of the same requests.
+
+    Returns:
+        A request without work in any phase shows nothing.
     """
     total_s = sum((part.latency_s for part in parts.values()), start=np.zeros(()))
-    shares = {phase: part.latency_s / total_s for phase, part in parts.items()}
+    works = np.asarray(total_s > 0.0)
+    shares = {
+        phase: np.divide(part.latency_s, total_s, out=np.zeros_like(part.latency_s), where=works)
+        for phase, part in parts.items()
+    }
     weighed = [shares[phase][:, None] * part.slopes for phase, part in parts.items()]
     noises = [
         np.where(part.shows, shares[phase], 0.0) ** 2 * np.where(part.shows, part.noise, 0.0)
         for phase, part in parts.items()
     ]
-    return Views(np.sum(weighed, axis=0), np.sum(noises, axis=0), np.asarray(total_s))
+    noise = np.where(works, np.sum(noises, axis=0), np.inf)
+    return Views(np.sum(weighed, axis=0), noise, np.asarray(total_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from token2metrics.artifact.manifest import ParallelRecord
+from token2metrics.heads import TAIL_SHARE, UNLIMITED_POWER_W
 from token2metrics.modeling.margins import carried_sharing_margin, sharing_margin
 from token2metrics.modeling.single_costs import FittedPhases, SingleCosts
 from token2metrics.parallel import (
@@ -22,6 +22,7 @@ from token2metrics.parallel import (
     LATENCY_OF_SEVERAL,
     LATENCY_PER_SAMPLE,
     SINGLE,
+    ParallelSamples,
 )
 from token2metrics.processors.batch import Measurements
 from token2metrics.vocabulary import FITTED_PHASES, Phase
@@ -83,34 +84,32 @@ def fit_sharing(model: FittedPhases, rows: Measurements, words: str) -> Sharing 
         rests_on=f"{int(several.sum())} rows {words}, {_listed(counts)} at once",
         margin=sharing_margin(errors),
     )
-    return Sharing(shares, dict.fromkeys(phases, record))
+    return Sharing({phase: shares[phase] for phase in phases}, dict.fromkeys(phases, record))
 
 
 def carried_sharing(siblings: Sequence[Sharing], words: str) -> Sharing:
     """Return how a model shares that was never measured so: like others on its device.
 
     Args:
-        siblings: How the others share, at least one.
+        siblings: How the others share; a phase that none of them tells is left out.
         words: Where they were measured.
     """
-    records = list(chain.from_iterable(one.records.values() for one in siblings))
-    fewest = min(record.samples[0] for record in records)
-    most = max(record.samples[1] for record in records)
-    record = ParallelRecord(
-        rows=0,
-        samples=(fewest, most),
-        rests_on=f"carried over from {len(siblings)} other models {words}",
-        margin=carried_sharing_margin(),
-    )
-    phases = [phase for phase in FITTED_PHASES if any(phase in one.records for one in siblings)]
-    shares = {
-        phase: {
-            name: float(np.median([one.shares[phase][name] for one in siblings]))
-            for name in SPREADS
+    shares, records = {}, {}
+    for phase in FITTED_PHASES:
+        told = [one for one in siblings if phase in one.records]
+        if not told:
+            continue
+        samples = [one.records[phase].samples for one in told]
+        shares[phase] = {
+            name: float(np.median([one.shares[phase][name] for one in told])) for name in SPREADS
         }
-        for phase in phases
-    }
-    return Sharing(shares, dict.fromkeys(phases, record))
+        records[phase] = ParallelRecord(
+            rows=0,
+            samples=(min(fewest for fewest, _ in samples), max(most for _, most in samples)),
+            rests_on=f"carried over from {len(told)} other models {words}",
+            margin=carried_sharing_margin(),
+        )
+    return Sharing(shares, records)
 
 
 def _listed(counts: Floats) -> str:
@@ -159,7 +158,7 @@ def _active_j(
     if not heads:
         return np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
     last = Phase.DECODE if Phase.DECODE in heads else Phase.PREFILL
-    tail_share = model.weights[last].head["tail_share"]
+    tail_share = model.weights[last].head[TAIL_SHARE]
     tail_s = np.maximum(rows.energy_window_s - rows.latency_s, 0.0)
     above_j = rows.energy_j - heads[last].idle_power_w * rows.energy_window_s
     active_j = above_j / (1.0 + tail_share * tail_s / rows.latency_s)
@@ -178,8 +177,7 @@ def _relative_nnls(
 ) -> dict[tuple[Phase, str], float]:
     """Solve ``measured = level (single + sum of weight x feature)`` for non-negative weights.
 
-    Each data set has a level of its own; without a row of one sample it is expected near 1. The
-    unknowns are the levels of the data sets and the products of a common level with the weights.
+    The level of each data set is taken from its rows of one sample.
     """
     if not seen.any():
         return {}
@@ -203,14 +201,19 @@ def _spread(phase: Phase, name: str) -> float:
 def _levels(
     single: Floats, measured: Floats, rows: Measurements, seen: NDArray[np.bool_]
 ) -> Floats:
-    """Return by which factor the data set of each row lies off the fit, from its single samples."""
-    sources = np.array(rows.source)
+    """Return by which factor each row's data set lies off the fit, from its single samples.
+
+    Rows of each kind, prefill, decode or both, have a level of their own: one phase may be fitted
+    less well than the other. Without a row of one sample the level is that of the fit.
+    """
+    kinds = list(zip(rows.source, rows.in_prefill, rows.in_decode, strict=True))
     alone = seen & (rows.parallel == SINGLE) & (single > 0.0)
     level = np.ones(len(rows))
-    for source in np.unique(sources):
-        own = alone & (sources == source)
-        if own.any():
-            level[sources == source] = float(np.exp(np.median(np.log(measured[own] / single[own]))))
+    for kind in set(kinds):
+        own = np.array([one == kind for one in kinds])
+        if (own & alone).any():
+            ratios = measured[own & alone] / single[own & alone]
+            level[own] = float(np.exp(np.median(np.log(ratios))))
     return level
 
 
@@ -219,14 +222,10 @@ def _latency_errors(shares: Shares, costs: SingleCosts, rows: Measurements, coun
     held = rows.parallel == count
     single_s = np.sum(list(costs.latency_s.values()), axis=0)
     level = _levels(single_s, rows.latency_s, rows, rows.parallel == SINGLE)
+    form = ParallelSamples(0.0, UNLIMITED_POWER_W)
     predicted = sum(
         (
-            seconds
-            * (
-                1.0
-                + shares[phase][LATENCY_PER_SAMPLE] * (count - SINGLE)
-                + shares[phase][LATENCY_OF_SEVERAL]
-            )
+            seconds * form.slowdown(int(count), shares[phase])
             for phase, seconds in costs.latency_s.items()
             if phase in shares
         ),

@@ -92,19 +92,22 @@ class Siblings:
         )
         return CarriedHead(carry_head(build_head(experiment.edge), metered, rate), record)
 
-    def sharing(self, experiment: ExperimentConfig, fitted: FittedPhases) -> Sharing | None:
-        """Return how several samples share the device: by the model's own rows, else by others'.
+    def sharing(self, experiment: ExperimentConfig, fitted: FittedPhases) -> Sharing:
+        """Return how several samples share each phase: by the model's own rows, else by others'.
 
         Args:
             experiment: The model.
             fitted: It, as fitted for one sample.
         """
         own = self._own_sharing(experiment, fitted)
-        if own is not None:
+        if own is not None and own.records.keys() >= fitted.formulas.keys():
             return own
         others = [self._fitted_sharing(other) for other in self._of(experiment)]
         found = [one for one in others if one is not None]
-        return carried_sharing(found, f"on {experiment.edge.name}") if found else None
+        carried = carried_sharing(found, f"on {experiment.edge.name}")
+        if own is None:
+            return carried
+        return Sharing({**carried.shares, **own.shares}, {**carried.records, **own.records})
 
     def _of(self, experiment: ExperimentConfig) -> list[ExperimentConfig]:
         """Return the experiments of the device's other models."""

@@ -12,6 +12,7 @@ import polars as pl
 
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
+from token2metrics.columns import UNSTATED
 from token2metrics.config import ExperimentConfig
 from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.errors import DataError
@@ -168,7 +169,7 @@ class Trainer:
         )
         sharing = siblings.sharing(experiment, fitted)
         for phase, part in phases.items():
-            if sharing is not None and phase in sharing.records:
+            if phase in sharing.records:
                 part.formula = replace(part.formula, parallel=build_samples(experiment.edge))
                 part.weights = replace(part.weights, parallel=sharing.shares[phase])
                 record = sharing.records[phase]
@@ -180,8 +181,7 @@ class Trainer:
         """Describe the whole model."""
         model, device = experiment.model, experiment.edge.name
         on_device = self.data.rows.filter(pl.col("device") == device)
-        group = on_device.select("power_mode", "runtime").unique()
-        setting = group.row(0, named=True) if len(group) else {}
+        setting = {name: _most_stated(on_device, name) for name in ("power_mode", "runtime")}
         own = on_device.filter(pl.col("model") == model.id).get_column("precision")
         precision = own[0] if len(own) else model.precision
         return ModelRecord(
@@ -189,8 +189,8 @@ class Trainer:
             name=model.name,
             aliases=model.aliases,
             device=device,
-            power_mode=setting.get("power_mode"),
-            runtime=setting.get("runtime"),
+            power_mode=setting["power_mode"],
+            runtime=setting["runtime"],
             precision=precision,
             traffic=describe_traffic(measured_traffic(self.data, experiment)),
             hardware=describe_hardware(experiment.edge),
@@ -200,6 +200,16 @@ class Trainer:
             data_sources=self.data.sources,
             trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+
+def _most_stated(rows: pl.DataFrame, condition: str) -> str | None:
+    """Return the condition that most rows state; unstated where none does, None without rows."""
+    counted = rows.group_by(condition).len()
+    stated = counted.filter(pl.col(condition) != UNSTATED)
+    ranked = (stated if stated.height else counted).sort(
+        "len", condition, descending=[True, False]
+    )
+    return str(ranked.item(0, condition)) if ranked.height else None
 
 
 def _fallbacks(

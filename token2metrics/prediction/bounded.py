@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, log
 from typing import Generic
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.artifact.manifest import HardwareRecord, Hull, MarginRecord, PhaseRecord
 from token2metrics.cost import PhaseCost
-from token2metrics.intervals import MAX_HALF_WIDTH, Bounds, Margin, Range, bounds, reach
+from token2metrics.intervals import (
+    MAX_HALF_WIDTH,
+    OUTSIDE_EXPONENT,
+    Bounds,
+    Margin,
+    Range,
+    bounds,
+    reach,
+)
 from token2metrics.parallel import SINGLE
 from token2metrics.workload import Workload
 
@@ -71,15 +79,25 @@ def phase_bounds(
     """
     asked = reach(algebra, (workload.input_tokens, workload.steps), measured_range(record.hull))
     shorter, longer = price(*asked.shorter), price(*asked.longer)
+    spread = _samples_spread(record, parallel)
+    factors = Bounds(asked.factors.lower / spread, asked.factors.upper * spread)
     width = _half_width(record, record.margin, confidence, parallel)
     ends = Bounds(shorter.latency_s, longer.latency_s)
-    latency = bounds(algebra, ends, asked.factors, width)
+    latency = bounds(algebra, ends, factors, width)
     least_j, most_j = shorter.energy_j, longer.energy_j
     if record.head is None or cost.power_w is None or least_j is None or most_j is None:
         return PhaseBounds(latency, None, None)
     width = _half_width(record, record.head.margin, confidence, parallel)
-    energy = bounds(algebra, Bounds(least_j, most_j), asked.factors, width)
-    return PhaseBounds(latency, energy, _power_bounds(algebra, cost.power_w, hardware, width))
+    energy = bounds(algebra, Bounds(least_j, most_j), factors, width)
+    power = _power_bounds(algebra, cost.power_w, hardware, width + log(spread))
+    return PhaseBounds(latency, energy, power)
+
+
+def _samples_spread(record: PhaseRecord, parallel: int) -> float:
+    """Return the factor by which bounds spread beyond the measured number of samples."""
+    if record.parallel is None:
+        return 1.0
+    return float(max(parallel / record.parallel.samples[1], 1.0) ** OUTSIDE_EXPONENT)
 
 
 def _half_width(

@@ -110,11 +110,13 @@ def select_group(
             most rows of the device, of each of its models for precision.
     """
     slug = None if wanted is None else wanted.strip().lower()
-    chosen = _chosen(pl.col(column), is_trained(), edge_device, slug, CHOSEN_WITHIN[column])
+    counted = (is_trained(), is_kept())
+    chosen = _chosen(pl.col(column), counted, edge_device, slug, CHOSEN_WITHIN[column])
     assumed = (pl.col(column) == UNSTATED) & pl.lit(wanted is not None)
     other = (pl.col(column) != chosen) & ~assumed
     if column == "power_mode":
-        informs = other & is_trained() & (pl.col("device") == edge_device)
+        stated = (pl.col(column) != UNSTATED) & (chosen != UNSTATED)
+        informs = other & stated & is_trained() & (pl.col("device") == edge_device)
         role = pl.when(informs).then(pl.lit(Role.OTHER_MODE)).otherwise(pl.col(ROLE))
         rows = rows.with_columns(role.alias(ROLE))
         other = other & (pl.col(ROLE) != Role.OTHER_MODE)
@@ -128,15 +130,19 @@ def select_group(
 
 def _chosen(
     value: pl.Expr,
-    counted: pl.Expr,
+    counted: tuple[pl.Expr, pl.Expr],
     edge_device: str,
     wanted: str | None,
     within: tuple[str, ...],
 ) -> pl.Expr:
-    """Return the wanted value on the edge device, else the most frequent one of each group."""
+    """Return the wanted value on the edge device, else the most frequent one of each group.
+
+    Rows to be trained on vote first; where they do not decide, all others do.
+    """
     name = value.meta.output_name()
-    votes = counted.sum().over(*within, value)
-    most = value.sort_by(votes, value, descending=[True, False]).first().over(*within)
+    first, then = (votes.sum().over(*within, value) for votes in counted)
+    order = value.sort_by(first, then, value, descending=[True, True, False])
+    most = order.first().over(*within)
     if wanted is None:
         return most.alias(name)
     on_edge = pl.col("device") == edge_device
@@ -160,9 +166,8 @@ def select_rail(rows: pl.LazyFrame, edge_device: str, wanted: str | None) -> pl.
     """Forget energies of another rail than the chosen one of the device; keep the latencies."""
     metered = pl.col("energy_j").is_not_null()
     rail = pl.col("power_rail").fill_null(UNNAMED_RAIL)
-    other = metered & (
-        rail != _chosen(rail, is_trained() & metered, edge_device, wanted, BY_DEVICE)
-    )
+    counted = (is_trained() & metered, is_kept() & metered)
+    other = metered & (rail != _chosen(rail, counted, edge_device, wanted, BY_DEVICE))
     return rows.with_columns(
         pl.when(~other).then(pl.col(*ENERGY_COLUMNS)),
         pl.coalesce(ENERGY_SET_ASIDE, pl.when(other).then(pl.lit(OTHER_RAIL))),
