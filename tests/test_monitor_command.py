@@ -102,8 +102,10 @@ def test_json_is_the_report(run: Run, trained_artifact: Path, tmp_path: Path) ->
     assert said["verdict"]["holds"] is False
     assert {event["since_request"] for event in said["events"]} == {101}
     assert {metric["status"] for metric in said["models"][0]["metrics"]} == {"drifting"}
-    told = r"1.5B decode latency: drift, measured [23].\d % more than usual \(\+2.* to \+3.* %\)"
-    assert re.search(told + r" since request 101 \(seen at request 1\d\d\)", outcome.err)
+    told = r"1.5B decode latency: drift, predicts [23].\d % too little against usual"
+    assert re.search(
+        told + r" \(-3.* to -2.* %\) since request 101 \(seen at request 1\d\d\)", outcome.err
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,12 @@ def test_json_is_the_report(run: Run, trained_artifact: Path, tmp_path: Path) ->
         ([1.5] * 30, (), 1, "1.5B decode latency: MAPE 33.3"),
         ([1.5] * 30, ("--max-mape", 40), 0, "check: holds"),
         ([1.5] * 30, ("--max-mape", 40, "--max-p90", 30), 1, "p90 33"),
-        ([STEADY] * 100 + [SLOW] * 40, (), 1, "drifts by +3.0 % since request 101"),
+        (
+            [STEADY] * 100 + [SLOW] * 40,
+            (),
+            1,
+            "drifts since request 101, predicts 2.9 % too little against usual",
+        ),
         ([STEADY] * 100 + [SLOW] * 40, ("--update", "--output", "new"), 0, "check: holds"),
         ([STEADY] * 5, (), 2, "expected at least 20 requests to judge, got 5"),
         ([], (), 2, "expected at least 20 requests to judge, got 0"),
@@ -143,10 +150,11 @@ def test_a_calibration_that_is_off_is_told(
     path = table(tmp_path / "requests.csv", lines_of(trained_artifact, [1.2] * 30))
     outcome = run("monitor", path, *of_1_5b(trained_artifact))
     assert outcome.code == 0
-    told = r"1.5B decode latency: the calibration is off: measured (19.9|20.\d) % more"
+    told = r"1.5B decode latency: the calibration is off: predicts (16.\d) % too little \(-1"
     assert re.search(told, outcome.err)
     assert "calibrate again, or let --update follow" in outcome.err
-    assert "off, +2" in outcome.out
+    assert "off, 16." in outcome.out
+    assert "% too little" in outcome.out
 
 
 def test_updates_are_written_into_the_artifact(run: Run, copied: Path, tmp_path: Path) -> None:
@@ -225,7 +233,7 @@ def test_damaged_states_are_refused(
         (("--check", "--max-mape", 0), "expected --max-mape above 0 %, got 0.0"),
         (("--check", "--max-p90", "nan"), "expected --max-p90 above 0 %, got nan"),
         (("--output", "new"), "expected --update with --output"),
-        (("--change", 0), "expected a smallest change of 0.1 to 100 %"),
+        (("--change", 0), "expected a smallest change (--change) of 0.1 to 100 %"),
         (("--false-alarms-per", 5), "expected one false alarm in 100 to 1,000,000 requests, got 5"),
         (("--rejected", "no/such/folder.csv"), "cannot write no/such/folder.csv"),
         (("--state", "."), "cannot read .: Is a directory"),
@@ -262,9 +270,16 @@ def test_the_stream_can_be_drawn(run: Run, trained_artifact: Path, tmp_path: Pat
     path = table(tmp_path / "requests.csv", lines_of(trained_artifact, factors))
     outcome = run("monitor", path, *of_1_5b(trained_artifact), "--plot", "stream.svg")
     assert outcome.code == 0, outcome.err
-    assert outcome.err.count("the drift is over, measured") == 3
+    assert outcome.err.count("the drift is over, predicts") == 3
     drawn = (tmp_path / "stream.svg").read_text()
-    for words in ("1.5B prefill latency", "1.5B request latency", "CUSUM", "off +", "drift +"):
+    for words in (
+        "1.5B prefill latency",
+        "1.5B request latency",
+        "CUSUM",
+        "off -",
+        "drift -",
+        "predicted beyond",
+    ):
         assert f"<!-- {words}" in drawn
     run("monitor", path, *of_1_5b(trained_artifact), "--plot", "stream.png")
     assert (tmp_path / "stream.png").read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Let Ctrl-C end a stream between two of its lines, never while one is being worked on."""
+"""Let Ctrl-C or SIGTERM end a stream between two of its lines, not while one is worked on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Self, TypeVar
 
 T = TypeVar("T")
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C, and what ``kill``, service managers and containers send first."""
+
 
 class Interrupts:
     """Ends the streams it passes on at the first interrupt, once what came before is done."""
@@ -18,8 +21,8 @@ class Interrupts:
         self._waiting = False
 
     def __enter__(self) -> Self:
-        """Take over the signal."""
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        """Take over the signals."""
+        self._before = {one: signal.signal(one, self._interrupt) for one in SIGNALS}
         return self
 
     def __exit__(
@@ -28,8 +31,9 @@ class Interrupts:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Give the signal back."""
-        signal.signal(signal.SIGINT, self._before)
+        """Give the signals back."""
+        for one, handler in self._before.items():
+            signal.signal(one, handler)
 
     def until_interrupted(self, stream: Iterable[T]) -> Iterator[T]:
         """Pass a stream on, item by item."""

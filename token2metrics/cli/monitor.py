@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
 import typer
 from rich.text import Text
 
+from token2metrics.artifact.manifest import MANIFEST_NAME
 from token2metrics.artifact.relevel import relevel_artifact
 from token2metrics.cli.interrupts import Interrupts
+from token2metrics.cli.monitor_ending import STANDARD_INPUT, finish, unusable_words
 from token2metrics.cli.monitor_options import (
     DEFAULT_MAX_MAPE,
     Check,
@@ -38,11 +39,12 @@ from token2metrics.cli.options import (
     PrecisionName,
     RuntimeName,
 )
+from token2metrics.cli.own_files import refuse_overwriting
 from token2metrics.cli.pictures import Picture
 from token2metrics.cli.session import Session, session_of
 from token2metrics.errors import ConfigurationError, DataError
 from token2metrics.extras import needing
-from token2metrics.monitoring.check import DEFAULT_MIN_REQUESTS, Limits, judge
+from token2metrics.monitoring.check import DEFAULT_MIN_REQUESTS, Limits
 from token2metrics.monitoring.history import History, Series
 from token2metrics.monitoring.monitor import Monitor
 from token2metrics.monitoring.options import (
@@ -51,17 +53,16 @@ from token2metrics.monitoring.options import (
     MonitorOptions,
 )
 from token2metrics.monitoring.reading import LineReader
-from token2metrics.monitoring.result import Event, MonitorReport
+from token2metrics.monitoring.result import Event
 from token2metrics.monitoring.state_file import load_state, save_state
 from token2metrics.monitoring.summary import report
 from token2metrics.monitoring.watch import nothing_more, set_aside_file, watch
 from token2metrics.prediction.predictor import Conditions, Predictor
-from token2metrics.report.monitor import event_words, show_monitor
+from token2metrics.report.monitor import event_words
 from token2metrics.report.tables import WARNING_STYLE
 
-STANDARD_INPUT = "-"
-CHECK_FAILED = 1
-NOT_JUDGED = 2
+STANDARD_INPUT_FILE = Path("/dev/stdin")
+WEIGHTS_FILES = "weights-*.safetensors"
 
 
 def monitor(
@@ -103,10 +104,17 @@ def monitor(
     options = MonitorOptions(
         smallest_change_percent=change, requests_per_false_alarm=false_alarms_per, updates=update
     )
+    refuse_overwriting(
+        _read_files(requests, directory),
+        {"--rejected": rejected, "--state": state, "--plot": plot, "--output": output},
+    )
+    if state is not None:
+        refuse_overwriting([state], {"--rejected": rejected, "--plot": plot})
     known = None if state is None else load_state(state)
     predictor = Predictor.load(directory)
     _refuse_unknown(predictor, model, Conditions(device, power_mode, runtime, precision))
     watched = Monitor(predictor, options, known)
+    before = watched.state.requests
     history = None if draw is None else History(watched)
     reader = LineReader(_told(model, device, power_mode, runtime, precision))
     save = _saving(watched, state, directory, output)
@@ -118,9 +126,18 @@ def monitor(
         lines = interrupts.until_interrupted(reader.lines(stream))
         seen = nothing_more if history is None else history.look
         watch(lines, watched, _telling(session), write, save, seen)
-    if draw is not None and history is not None:
+    if draw is not None and history is not None and history.series:
         draw(list(history.series.values()), watched.state.events)
-    _finish(session, report(watched), limits, as_json)
+    resumed = known is not None and requests == STANDARD_INPUT
+    is_useless = watched.state.requests == before and not resumed
+    complaint = unusable_words(requests, watched.state.set_aside) if is_useless else None
+    finish(session, report(watched), limits, as_json, complaint)
+
+
+def _read_files(requests: str, directory: Path) -> list[Path]:
+    """Return the files that are read: the requests, also where a shell opened them, and models."""
+    own = STANDARD_INPUT_FILE if requests == STANDARD_INPUT else Path(requests)
+    return [own, directory / MANIFEST_NAME, *directory.glob(WEIGHTS_FILES)]
 
 
 def _told(*values: str | None) -> dict[str, str]:
@@ -214,15 +231,3 @@ def _saving(
             relevel_artifact(directory, monitor.moves(), output)
 
     return save
-
-
-def _finish(session: Session, found: MonitorReport, limits: Limits | None, as_json: bool) -> None:
-    """Show where everything stands, and leave with the code of the check."""
-    verdict = None if limits is None else judge(found, limits)
-    judged = msgspec.structs.replace(found, verdict=verdict)
-    if as_json:
-        session.show_json(judged)
-    else:
-        show_monitor(session.console, judged)
-    if verdict is not None and not verdict.holds:
-        raise typer.Exit(CHECK_FAILED if verdict.holds is False else NOT_JUDGED)

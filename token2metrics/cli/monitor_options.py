@@ -7,6 +7,7 @@ import typer
 
 from token2metrics.cli.options import OUTPUT
 from token2metrics.monitoring.check import DEFAULT_MIN_REQUESTS
+from token2metrics.monitoring.plausible import MOST_TIMES
 
 CHECK = "Check"
 DRIFT = "Drift"
@@ -43,7 +44,8 @@ Update = Annotated[
     bool,
     typer.Option(
         "--update",
-        help="Let the level of each phase follow, and write it into the artifact.",
+        help="Let the level of each phase follow, and write it into the artifact; more than "
+        f"{MOST_TIMES:g} times the fit, either way, is refused.",
         rich_help_panel=UPDATE,
     ),
 ]

@@ -30,6 +30,30 @@ def logarithm_of(percent: float) -> float:
     return math.log1p(percent / PERCENT)
 
 
+def error_percent_of(logarithm: float) -> float:
+    """Return the error of a prediction in percent; above 0 predicts too much.
+
+    Args:
+        logarithm: Of measured over predicted.
+    """
+    return percent_of(-logarithm)
+
+
+def error_words(error_percent: float) -> str:
+    """Return an error of predictions in words, such as ``3.9 % too much``."""
+    return f"{abs(error_percent):.1f} % too {'much' if error_percent >= 0.0 else 'little'}"
+
+
+def error_interval_percent(logarithms: list[float], spread: float) -> Interval | None:
+    """Bound the error of predictions as ``interval_percent`` bounds a change.
+
+    Args:
+        logarithms: Of measured over predicted.
+        spread: How far requests lie apart without a change.
+    """
+    return interval_percent([-one for one in logarithms], spread)
+
+
 def interval_percent(logarithms: list[float], spread: float) -> Interval | None:
     """Bound a change by the middle of deviations, at 90 %.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from token2metrics.monitoring.change import error_words
 from token2metrics.monitoring.metric import tracked_name
 from token2metrics.monitoring.result import (
     MetricReport,
@@ -47,7 +48,12 @@ def judge(report: MonitorReport, limits: Limits) -> Verdict:
         return Verdict(holds=None, reasons=(missing,))
     reasons = [reason for pair in enough for reason in _excesses(*pair, limits)]
     reasons += [reason for pair in metrics for reason in _drifts(*pair)]
-    return Verdict(holds=not reasons, reasons=tuple(reasons))
+    return Verdict(
+        holds=not reasons,
+        reasons=tuple(reasons),
+        max_mape_percent=limits.max_mape_percent,
+        max_p90_percent=limits.max_p90_percent,
+    )
 
 
 def _excesses(model: ModelReport, metric: MetricReport, limits: Limits) -> Iterator[str]:
@@ -62,10 +68,10 @@ def _excesses(model: ModelReport, metric: MetricReport, limits: Limits) -> Itera
 
 def _drifts(model: ModelReport, metric: MetricReport) -> Iterator[str]:
     """Say whether a metric drifts."""
-    if metric.status is Status.DRIFTING:
+    if metric.status is Status.DRIFTING and metric.change_percent is not None:
         yield (
-            f"{_name(model, metric)}: drifts by {metric.change_percent:+.1f} % "
-            f"since request {metric.since_request:,}"
+            f"{_name(model, metric)}: drifts since request {metric.since_request:,}, predicts "
+            f"{error_words(metric.change_percent)} against usual"
         )
 
 

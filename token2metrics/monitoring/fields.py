@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from token2metrics.errors import RequestError
-from token2metrics.monitoring.observation import QUANTITIES, Observation
+from token2metrics.monitoring.observation import NOTHING_MEASURED, QUANTITIES, Observation
 from token2metrics.vocabulary import Phase
 
 ALIASES = MappingProxyType(
@@ -29,6 +29,8 @@ OF_THE_PHASE = ("latency_s", "energy_j")
 """What a row of a measurement table, which names its phase, tells of that phase alone."""
 
 NOT_KNOWN = "nan"
+
+SECONDS, MILLISECONDS = "_s", "_ms"
 
 Fields = Mapping[str, object]
 
@@ -52,8 +54,25 @@ def observation_of(told: Fields, defaults: Mapping[str, str]) -> Observation:
     quantities = {
         name: _quantity(name, fields[name]) for name in QUANTITIES.values() if name in fields
     }
+    hint = milliseconds_hint(told)
+    if hint is not None and all(value is None for value in quantities.values()):
+        raise RequestError(f"{NOTHING_MEASURED}; {hint}")
     make: Callable[..., Observation] = Observation
     return make(**{**defaults, **words}, **counts, **quantities)
+
+
+def milliseconds_hint(names: Iterable[str]) -> str | None:
+    """Say what to do about columns of milliseconds; None where there are none.
+
+    Args:
+        names: Columns or keys.
+    """
+    known = {*ALIASES, *QUANTITIES.values()}
+    for name in (name.strip().casefold() for name in names):
+        wanted = name.removesuffix(MILLISECONDS) + SECONDS
+        if name.endswith(MILLISECONDS) and wanted in known:
+            return f"rename {name} to {wanted} and divide it by 1,000"
+    return None
 
 
 def _by_field(told: Fields) -> dict[str, object]:

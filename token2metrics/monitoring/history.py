@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from token2metrics.monitoring.metric import tracked_name
 from token2metrics.monitoring.monitor import Monitor
-from token2metrics.monitoring.tally import PERCENT
 
 
 @dataclass(slots=True)
@@ -16,16 +15,16 @@ class Series:
     Attributes:
         name: Model and metric.
         requests: Numbers of the requests.
-        errors_percent: By how much more was measured than predicted.
-        more: The sum for a rise, as a share of its threshold.
-        less: The sum for a fall.
+        errors_percent: By how much too much was predicted; below 0 too little.
+        too_much: The sum for predictions that become too high, as a share of its threshold.
+        too_little: The sum for predictions that become too low, below 0.
     """
 
     name: str
     requests: list[int] = field(default_factory=list)
     errors_percent: list[float] = field(default_factory=list)
-    more: list[float] = field(default_factory=list)
-    less: list[float] = field(default_factory=list)
+    too_much: list[float] = field(default_factory=list)
+    too_little: list[float] = field(default_factory=list)
 
 
 class History:
@@ -62,7 +61,6 @@ class History:
                 metric = tracked_name(tracker.phase, tracker.metric)
                 series = self.series.setdefault(key, Series(f"{model.record.name} {metric}"))
                 series.requests.append(model.state.requests)
-                ratio = 1.0 + tracker.tally.recent_percent[-1] / PERCENT
-                series.errors_percent.append(PERCENT * (1.0 / ratio - 1.0))
-                series.more.append(tracker.cusum.more.height)
-                series.less.append(-tracker.cusum.less.height)
+                series.errors_percent.append(tracker.tally.recent_percent[-1])
+                series.too_much.append(tracker.cusum.less.height)
+                series.too_little.append(-tracker.cusum.more.height)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from statistics import median
 
 from token2metrics.errors import RequestError
-from token2metrics.monitoring.change import interval_percent, percent_of
+from token2metrics.monitoring.change import error_interval_percent, error_percent_of
 from token2metrics.monitoring.compare import (
     Compared,
     Costs,
@@ -22,6 +23,7 @@ from token2metrics.monitoring.metric import Metric, tracked_name
 from token2metrics.monitoring.model_state import ONE_SPREAD, ModelState, begin
 from token2metrics.monitoring.observation import Observation
 from token2metrics.monitoring.opening import CONFIDENCE, Opening
+from token2metrics.monitoring.plausible import is_plausible
 from token2metrics.monitoring.result import Event, Kind
 from token2metrics.monitoring.scale import SMALLEST, Scale
 from token2metrics.monitoring.similar import similar_class
@@ -66,10 +68,30 @@ class ModelMonitor:
         self._rules = rules
 
     def levels(self) -> dict[Phase, float]:
-        """Return the present level of each fitted phase."""
+        """Return the level of each fitted phase: as it follows, or as it was where refused."""
+        kept = {phase: self.state.births[phase] for phase in self.refused_levels()}
+        return {**self._followed_levels(), **kept}
+
+    def refused_levels(self) -> dict[Phase, float]:
+        """Return the levels that requests ask for and that are too far off to be taken over."""
+        asked = ((phase, self._asked_level(phase)) for phase in self._followed_levels())
+        return {phase: level for phase, level in asked if not is_plausible(level)}
+
+    def _followed_levels(self) -> dict[Phase, float]:
+        """Return the level of each fitted phase as far as it followed."""
         known = self.state.levels
         fitted = [phase for phase in FITTED_PHASES if phase in self.record.phases]
         return {phase: math.exp(known.log_level(phase)) for phase in fitted}
+
+    def _asked_level(self, phase: Phase) -> float:
+        """Return what a level has come to or what recent requests ask for, whichever is further.
+
+        A level takes a few requests to get there, and must not be written on its way.
+        """
+        log_level = self.state.levels.log_level(phase)
+        recent = self.state.latest.get(phase) or self.state.latest.get(Phase.REQUEST)
+        asked = math.log(self.state.births[phase]) + median(recent) if recent else log_level
+        return math.exp(max(log_level, asked, key=abs))
 
     def observe(self, request: Observation) -> tuple[Event, ...]:
         """Take a finished request into account.
@@ -93,7 +115,10 @@ class ModelMonitor:
         self.state.requests += 1
         turns = [turn for one in found for turn in self._judge(one, request)]
         if self._rules.follows:
-            self._follow(found, predicted, turns)
+            followed = predicted
+            if self.refused_levels():
+                followed = costs_of(at_levels(self.expecting, self._followed_levels()), request)
+            self._follow(compared(request, expected, followed), followed, turns)
         return tuple(self._event(*turn, request.timestamp) for turn in turns)
 
     def _judge(self, one: Compared, request: Observation) -> list[Turn]:
@@ -139,19 +164,21 @@ class ModelMonitor:
             request=self.state.requests,
             since_request=change.since_request,
             timestamp=timestamp,
-            change_percent=percent_of(change.middle),
-            interval_percent=interval_percent(change.deviations, tracker.scale.value),
+            change_percent=error_percent_of(change.middle),
+            interval_percent=error_interval_percent(change.deviations, tracker.scale.value),
         )
 
-    def _follow(self, found: tuple[Compared, ...], predicted: Costs, turns: list[Turn]) -> None:
-        """Let the levels follow the measured latencies."""
-        surprises = {one.phase: one.surprise for one in found if one.metric is Metric.LATENCY}
+    def _follow(self, found: Iterable[Compared], followed: Costs, turns: list[Turn]) -> None:
+        """Let the levels follow the measured latencies, those that are refused too."""
+        latencies = [one for one in found if one.metric is Metric.LATENCY]
+        surprises = {one.phase: one.surprise for one in latencies}
+        self.state.remember({one.phase: one.logarithm for one in latencies})
         told_apart = any(phase in surprises for phase in FITTED_PHASES)
         for tracker, change in turns:
             of_a_phase = tracker.phase in FITTED_PHASES
             if tracker.metric is Metric.LATENCY and of_a_phase == told_apart:
                 self.state.levels.doubt(tracker.phase, change.middle)
-        follow(self.state.levels, surprises, _shares(predicted))
+        follow(self.state.levels, surprises, _shares(followed))
 
 
 def _opening_change(opening: Opening, one: Compared, ask: Ask) -> Change | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
@@ -14,6 +15,9 @@ from token2metrics.monitoring.scale import Scale
 from token2metrics.monitoring.tracker import Tracker
 from token2metrics.prediction.bounded import margin_of
 from token2metrics.vocabulary import FITTED_PHASES, Phase
+
+MOST_LATEST = 50
+"""So many of the last requests tell whether a level is one that a device can have."""
 
 ONE_SPREAD = 0.683
 """Confidence of an interval of one standard deviation either way."""
@@ -28,6 +32,8 @@ class ModelState(msgspec.Struct):
         levels: Present levels.
         requests: Requests seen.
         trackers: What is tracked, by name.
+        latest: Logarithms of the last measured latencies over what was expected of them at the
+            births, by what was measured; only where levels follow.
     """
 
     fingerprint: str
@@ -35,6 +41,14 @@ class ModelState(msgspec.Struct):
     levels: Levels
     requests: int = 0
     trackers: dict[str, Tracker] = {}
+    latest: dict[Phase, list[float]] = {}
+
+    def remember(self, logarithms: Mapping[Phase, float]) -> None:
+        """Keep what one request took over what was expected of it, and forget the oldest."""
+        for phase, logarithm in logarithms.items():
+            kept = self.latest.setdefault(phase, [])
+            kept.append(logarithm)
+            del kept[:-MOST_LATEST]
 
 
 def begin(record: ModelRecord) -> ModelState:

@@ -21,10 +21,21 @@ MOST_EVENTS = 1_000
 MOST_NAMES = 1_024
 """So many ways to name a model are remembered."""
 
-NO_NAME = "model is missing"
+NO_NAME = "model is missing; give --model NAME or a column model"
 NO_MODEL = "no trained model of this name"
 OTHER_CONDITIONS = "no trained model under these conditions"
-SEVERAL_MODELS = "several trained models answer to this name; give their conditions"
+SEVERAL_MODELS = (
+    "several trained models answer to this name; give --power-mode, --runtime or the like, or such "
+    "columns"
+)
+
+
+OPTION_OF = {
+    "smallest_change_percent": "--change",
+    "requests_per_false_alarm": "--false-alarms-per",
+    "updates": "--update",
+}
+"""How the command line names what a monitor is asked to look for."""
 
 
 class MonitorState(msgspec.Struct):
@@ -164,6 +175,13 @@ def _check_options(known: MonitorOptions, wanted: MonitorOptions) -> None:
         before, now = getattr(known, name), getattr(wanted, name)
         if before != now:
             raise ConfigurationError(
-                f"expected the {name} of the state, {before!r}, got {now!r}; give the same "
-                "options, or remove the state to begin anew"
+                f"expected {OPTION_OF[name]} as the state has it, {_said(before)}, got "
+                f"{_said(now)}; give the same, or remove the state to begin anew"
             )
+
+
+def _said(value: float) -> str:
+    """Write the value of an option."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}"

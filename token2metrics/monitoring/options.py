@@ -37,7 +37,7 @@ class MonitorOptions(Result, frozen=True):
         change = self.smallest_change_percent
         if not math.isfinite(change) or not LEAST_CHANGE_PERCENT <= change <= MOST_CHANGE_PERCENT:
             raise ConfigurationError(
-                f"expected a smallest change of {LEAST_CHANGE_PERCENT:g} to "
+                f"expected a smallest change (--change) of {LEAST_CHANGE_PERCENT:g} to "
                 f"{MOST_CHANGE_PERCENT:g} %, got {change!r}"
             )
         check_rate(self.requests_per_false_alarm)

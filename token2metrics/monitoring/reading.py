@@ -10,7 +10,12 @@ from typing import BinaryIO
 import msgspec
 
 from token2metrics.errors import DataError, RequestError
-from token2metrics.monitoring.fields import ALIASES, REQUIRED, observation_of
+from token2metrics.monitoring.fields import (
+    ALIASES,
+    REQUIRED,
+    milliseconds_hint,
+    observation_of,
+)
 from token2metrics.monitoring.observation import QUANTITIES, Observation
 
 MOST_LINE_BYTES = 1_000_000
@@ -135,9 +140,10 @@ def _header(text: str) -> list[str]:
     missing = [name for name in REQUIRED if name not in known]
     if missing or not set(known) & set(QUANTITIES.values()):
         wanted = ", ".join(missing) or "latency_s, prefill_latency_s or decode_latency_s"
+        hint = None if missing else milliseconds_hint(columns)
         raise DataError(
             f"expected JSON lines or CSV with a header, got columns without {wanted}: "
-            f"{text[:SHOWN_LETTERS]!r}"
+            f"{text[:SHOWN_LETTERS]!r}" + (f"; {hint}" if hint else "")
         )
     return columns
 

@@ -30,7 +30,7 @@ class Event(Result, frozen=True):
     """Something that happened to one metric of one model.
 
     Attributes:
-        kind: ``drift``, a lasting change of the measured over the predicted quantity; ``back``,
+        kind: ``drift``, a lasting change of the predicted over the measured quantity; ``back``,
             its end; ``off``, a calibration that was further off from the start than its
             intervals promise.
         model: Short name of the model.
@@ -40,8 +40,9 @@ class Event(Result, frozen=True):
         request: Number of the model's request at which it was noticed, from 1.
         since_request: Number of the request from which on it holds.
         timestamp: When the request finished, if it told.
-        change_percent: By how much more is measured: than usual for ``drift`` and ``back``, than
-            predicted for ``off``. Where levels follow, what came before is usual.
+        change_percent: By how much too much is predicted, below 0 too little, as ``bias_percent``
+            of a metric: beside what is measured for ``off``, against the usual error for
+            ``drift`` and ``back``. Where levels follow, what came before is usual.
         interval_percent: Its interval at 90 %; None where too few requests tell.
     """
 
@@ -72,7 +73,8 @@ class MetricReport(Result, frozen=True):
         spread_percent: How far requests of one kind lie apart: a standard deviation.
         status: Where it stands.
         since_request: Number of the model's request from which on it drifts; None without drift.
-        change_percent: By how much more is measured than usual; for ``off`` than predicted.
+        change_percent: By how much too much is predicted, below 0 too little: against the usual
+            error where it drifts, beside what is measured where it is off.
         interval_percent: Its interval at 90 %.
         requests_to_see: Requests after which the smallest change worth an alarm shows; None where
             none was judged yet.
@@ -101,11 +103,14 @@ class LevelReport(Result, frozen=True):
         phase: ``prefill`` or ``decode``.
         before: Factor on the fitted latency when the monitor began.
         now: Factor now.
+        refused: Factor that the requests ask for where it is too far from the fit to be taken
+            over, so that ``now`` is ``before``; None where it was.
     """
 
     phase: Phase
     before: float
     now: float
+    refused: float | None = None
 
 
 class ModelReport(Result, frozen=True):
@@ -140,10 +145,14 @@ class Verdict(Result, frozen=True):
     Attributes:
         holds: Whether nothing is wrong; None where too few requests were compared to say.
         reasons: What is wrong, or what is missing.
+        max_mape_percent: The largest MAPE that holds; None where nothing was judged.
+        max_p90_percent: The largest 90th percentile of absolute errors; None for any.
     """
 
     holds: bool | None
     reasons: tuple[str, ...]
+    max_mape_percent: float | None = None
+    max_p90_percent: float | None = None
 
 
 class MonitorReport(Result, frozen=True):

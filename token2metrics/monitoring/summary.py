@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from statistics import median
 
-from token2metrics.monitoring.change import PERCENT, interval_percent, percent_of
+from token2metrics.monitoring.change import (
+    PERCENT,
+    error_interval_percent,
+    error_percent_of,
+)
 from token2metrics.monitoring.model_monitor import ModelMonitor
 from token2metrics.monitoring.monitor import Monitor
 from token2metrics.monitoring.result import (
@@ -37,8 +41,9 @@ def report(monitor: Monitor) -> MonitorReport:
 def _model_report(monitor: ModelMonitor, rules: Rules) -> ModelReport:
     """Return where a model stands."""
     record, state = monitor.record, monitor.state
+    refused = monitor.refused_levels()
     levels = (
-        LevelReport(phase=phase, before=state.births[phase], now=now)
+        LevelReport(phase=phase, before=state.births[phase], now=now, refused=refused.get(phase))
         for phase, now in monitor.levels().items()
     )
     return ModelReport(
@@ -79,8 +84,10 @@ def metric_report(tracker: Tracker, rules: Rules) -> MetricReport:
         spread_percent=PERCENT * spread,
         status=status,
         since_request=tracker.since_request,
-        change_percent=None if deviations is None else percent_of(median(deviations)),
-        interval_percent=None if deviations is None else interval_percent(deviations, spread),
+        change_percent=None if deviations is None else error_percent_of(median(deviations)),
+        interval_percent=(
+            None if deviations is None else error_interval_percent(deviations, spread)
+        ),
         requests_to_see=requests_to_see(spread, rules) if tracker.judged else None,
     )
 

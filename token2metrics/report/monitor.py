@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from token2metrics.monitoring.change import error_words
 from token2metrics.monitoring.metric import tracked_name
 from token2metrics.monitoring.result import (
     Event,
@@ -14,6 +15,7 @@ from token2metrics.monitoring.result import (
     ModelReport,
     MonitorReport,
     Status,
+    Verdict,
 )
 from token2metrics.prediction.result import Interval
 from token2metrics.report.tables import WARNING_STYLE, build_table, show_line, show_title
@@ -26,20 +28,22 @@ STYLES = {Status.DRIFTING: BAD_STYLE, Status.OFF: WARNING_STYLE}
 def event_words(event: Event) -> str:
     """Say in one line what happened."""
     name = f"{event.model} {tracked_name(event.phase, event.metric)}"
-    amount = _amount(event.change_percent)
+    amount = error_words(event.change_percent)
     bounds = _bounds(event.interval_percent)
     when = f"request {event.request:,}" + (f", {event.timestamp}" if event.timestamp else "")
     match event.kind:
         case Kind.OFF:
             return (
-                f"{name}: the calibration is off: measured {amount} than predicted{bounds} "
+                f"{name}: the calibration is off: predicts {amount}{bounds} "
                 f"({when}); calibrate again, or let --update follow"
             )
         case Kind.BACK:
-            return f"{name}: the drift is over, measured {amount} than usual{bounds} ({when})"
+            return f"{name}: the drift is over, predicts {amount} against usual{bounds} ({when})"
         case Kind.DRIFT:
             since = f"since request {event.since_request:,}"
-            return f"{name}: drift, measured {amount} than usual{bounds} {since} (seen at {when})"
+            return (
+                f"{name}: drift, predicts {amount} against usual{bounds} {since} (seen at {when})"
+            )
 
 
 def show_monitor(console: Console, report: MonitorReport) -> None:
@@ -73,6 +77,7 @@ def _show_metrics(console: Console, models: Sequence[ModelReport]) -> None:
         ["model", "on", "metric"] if places else ["model", "metric"],
         ["requests", "MAPE", "p90", "bias", "recent", "status"],
     )
+    table.columns[-1].no_wrap = False
     for model in models:
         for metric in model.metrics:
             where = (model.name, _place(model)) if places else (model.name,)
@@ -99,7 +104,7 @@ def _status(metric: MetricReport) -> str:
     if metric.change_percent is None:
         return str(metric.status)
     since = "" if metric.since_request is None else f" since request {metric.since_request:,}"
-    return f"{metric.status}{since}, {metric.change_percent:+.1f} %"
+    return f"{metric.status}{since}, {error_words(metric.change_percent)}"
 
 
 def _show_sharpness(console: Console, report: MonitorReport) -> None:
@@ -116,7 +121,11 @@ def _show_sharpness(console: Console, report: MonitorReport) -> None:
 
 def _show_levels(console: Console, model: ModelReport) -> None:
     """Print how far the levels of a model moved."""
-    moved = (f"{one.phase} {one.before:.4g} to {one.now:.4g}" for one in model.levels)
+    moved = (
+        f"{one.phase} {one.before:.4g} "
+        + (f"to {one.now:.4g}" if one.refused is None else f"kept, {one.refused:,.4g} refused")
+        for one in model.levels
+    )
     if model.levels:
         show_line(console, f"levels of {model.name}: {', '.join(moved)}")
 
@@ -129,18 +138,25 @@ def _show_verdict(console: Console, report: MonitorReport) -> None:
     for reason in verdict.reasons:
         show_line(console, reason, BAD_STYLE)
     words = {True: "check: holds", False: "check: fails", None: "check: cannot be judged"}
-    show_line(console, words[verdict.holds], "bold" if verdict.holds else BAD_STYLE)
+    why = _why_off_holds(report, verdict)
+    show_line(console, words[verdict.holds] + why, "bold" if verdict.holds else BAD_STYLE)
+
+
+def _why_off_holds(report: MonitorReport, verdict: Verdict) -> str:
+    """Say why a check holds beside a metric that is off; nothing where neither is so."""
+    statuses = {metric.status for model in report.models for metric in model.metrics}
+    if not verdict.holds or Status.OFF not in statuses or verdict.max_mape_percent is None:
+        return ""
+    limits = f"MAPE is at most {verdict.max_mape_percent:g} %"
+    if verdict.max_p90_percent is not None:
+        limits += f", p90 at most {verdict.max_p90_percent:g} %"
+    return f" ({limits}, and nothing drifts; being off alone does not fail it)"
 
 
 def _place(model: ModelReport) -> str:
     """Name a device and its conditions."""
     parts = (model.device, model.power_mode, model.runtime, model.precision)
     return ", ".join(part for part in parts if part)
-
-
-def _amount(change_percent: float) -> str:
-    """Write a change in words."""
-    return f"{abs(change_percent):.1f} % {'more' if change_percent >= 0.0 else 'less'}"
 
 
 def _bounds(interval: Interval | None) -> str:

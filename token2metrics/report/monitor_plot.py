@@ -61,23 +61,23 @@ def plot_stream(series: Sequence[Series], events: Sequence[Event], path: Path) -
 
 
 def _draw_errors(panel: Axes, one: Series, events: Sequence[Event]) -> None:
-    """Draw by how much more was measured than predicted."""
+    """Draw by how much too much was predicted."""
     ordered = sorted(abs(error) for error in one.errors_percent)
     usual = ordered[min(int(SHOWN_SHARE * len(ordered)), len(ordered) - 1)]
     height = max(LEAST_PERCENT, ROOM * usual)
     shown = [min(max(error, -height), height) for error in one.errors_percent]
     panel.axhline(0.0, color="0.6", linewidth=0.8)
     panel.scatter(one.requests, shown, s=POINT_AREA, color=COLOURS[0], linewidths=0)
-    panel.set(title=one.name, ylabel="measured over\npredicted / %", ylim=(-height, height))
+    panel.set(title=one.name, ylabel="predicted beyond\nmeasured / %", ylim=(-height, height))
     _draw_lines(panel, events)
     _label_lines(panel, events)
 
 
 def _draw_sums(panel: Axes, one: Series, events: Sequence[Event]) -> None:
-    """Draw the sums for a rise and a fall, between their thresholds."""
+    """Draw the sums for predicting too much and too little, between their thresholds."""
     for threshold in (-1.0, 1.0):
         panel.axhline(threshold, color=ALARM_COLOUR, linewidth=0.8, linestyle="--")
-    for sums in (one.more, one.less):
+    for sums in (one.too_much, one.too_little):
         panel.plot(one.requests, sums, color=COLOURS[0], linewidth=0.9)
     panel.set(title="CUSUM", ylabel="share of threshold", ylim=(-ROOM, ROOM))
     _draw_lines(panel, events)
