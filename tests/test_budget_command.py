@@ -245,38 +245,67 @@ def test_an_answer_without_output_has_no_price_per_token(run: Run, trained_artif
         (("-m", "1.5B", "--battery-wh", 5), ["--input-tokens N and --output-tokens N"]),
         ((*REQUEST, "-w", "t.csv", "--battery-wh", 5), ["both"]),
         (("-m", "1.5B", "-w", "nowhere.csv", "--battery-wh", 5), ["nowhere.csv"]),
-        ((*REQUEST, "--battery-wh", 0), ["battery_wh", "above 0", "got 0"]),
-        ((*REQUEST, "--battery-wh", "nan"), ["battery_wh"]),
-        ((*REQUEST, "--battery-wh", "inf"), ["battery_wh"]),
+        ((*REQUEST, "--battery-wh", 0), ["--battery-wh", "above 0", "got 0"]),
+        ((*REQUEST, "--battery-wh", "nan"), ["--battery-wh"]),
+        ((*REQUEST, "--battery-wh", "inf"), ["--battery-wh"]),
         ((*REQUEST, "--usable-share", 0.5), ["--battery-wh with --usable-share"]),
-        ((*REQUEST, "--battery-wh", 5, "--usable-share", 1.1), ["usable_share", "at most 1"]),
-        ((*REQUEST, "--battery-wh", 5, "--usable-share", 0), ["usable_share", "above 0"]),
-        ((*REQUEST, "--battery-wh", 5, "--idle-power-w", -1), ["idle_power_w", "at least 0"]),
+        ((*REQUEST, "--battery-wh", 5, "--usable-share", 1.1), ["--usable-share", "at most 1"]),
+        ((*REQUEST, "--battery-wh", 5, "--usable-share", 0), ["--usable-share", "above 0"]),
+        ((*REQUEST, "--battery-wh", 5, "--idle-power-w", -1), ["--idle-power-w", "at least 0"]),
         (
             (*REQUEST, "--battery-wh", 5, "--idle-power-w", 40),
-            ["idle_power_w of at most the 25", "W at work", "rail that was metered"],
+            ["--idle-power-w of at most the 25", "W at work", "rail that was metered"],
         ),
         ((*REQUEST, "--requests-per-hour", 5000), ["at most 1,1", "takes 3.2", "5000"]),
-        ((*REQUEST, "--requests-per-hour", 0), ["requests_per_hour", "above 0"]),
-        ((*REQUEST, "--max-power-w", -5), ["max_power_w"]),
-        ((*REQUEST, "--price-per-kwh", -1), ["price_per_kwh"]),
-        ((*REQUEST, "--device-price", -1), ["device_price"]),
-        ((*REQUEST, "--lifetime-years", 0), ["lifetime_years"]),
+        ((*REQUEST, "--requests-per-hour", 0), ["--requests-per-hour", "above 0"]),
+        ((*REQUEST, "--max-power-w", -5), ["--max-power-w"]),
+        ((*REQUEST, "--price-per-kwh", -1), ["--price-per-kwh"]),
+        ((*REQUEST, "--device-price", -1), ["--device-price"]),
+        ((*REQUEST, "--lifetime-years", 0), ["--lifetime-years"]),
         ((*REQUEST, *API[:2]), ["--api-price-per-million-output-tokens together"]),
-        ((*REQUEST, API[0], -1, *API[2:]), ["per_million_input_tokens", "at least 0"]),
+        ((*REQUEST, API[0], -1, *API[2:]), ["--api-price-per-million-input-tokens", "at least 0"]),
         ((*REQUEST, API[0], 0, API[2], 0), ["costs something"]),
-        ((*REQUEST, "--carbon-g-per-kwh", -1), ["carbon_g_per_kwh", "at least 0"]),
-        ((*REQUEST, "--battery-wh", 5, "--parallel", 0), ["parallel"]),
+        ((*REQUEST, "--carbon-g-per-kwh", -1), ["--carbon-g-per-kwh", "at least 0"]),
+        ((*REQUEST, "--battery-wh", 5, "--parallel", 0), ["--parallel", "got 0"]),
         ((*REQUEST, "--battery-wh", 5, "--parallel", 4), ["no latency of 1.5B", "several samples"]),
-        ((*REQUEST, "--battery-wh", 5, "--confidence", 0.3), ["confidence"]),
+        ((*REQUEST, "--battery-wh", 5, "--confidence", 0.3), ["--confidence"]),
         (("-m", "zzz", "-i", 5, "-o", 5, "--battery-wh", 5), ["'zzz'"]),
+        (("-m", "1.5B", "-i", 0, "-o", 0, "--battery-wh", 50), ["a request that takes time"]),
+        (("-m", "1.5B", "-w", "empty.csv", "--battery-wh", 50), ["a request that takes time"]),
+        ((*REQUEST, "-i", 900, "--battery-wh", 5), ["one --input-tokens, got 512, 900"]),
+        ((*REQUEST, "-o", 9, "--battery-wh", 5), ["one --output-tokens, got 128, 9"]),
+        ((*REQUEST, "--battery-wh", 1e300), ["--battery-wh to be between", "1e+12, got 1e+300"]),
+        ((*REQUEST, "--requests-per-hour", 1e-300), ["--requests-per-hour to be between"]),
+        ((*REQUEST, "--lifetime-years", 1e-300), ["--lifetime-years to be between"]),
+        ((*REQUEST, "--device-price", 1e308), ["--device-price to be between"]),
+        ((*REQUEST, API[0], 1e300, *API[2:]), ["--api-price-per-million-input-tokens to be betw"]),
     ],
 )
 def test_wrong_usage_is_refused(
     run: Run, trained_artifact: Path, arguments: tuple[object, ...], words: list[str]
 ) -> None:
     """One clear line, exit code 2, nothing on standard output."""
+    Path("empty.csv").write_text("input_tokens,output_tokens\n0,0\n")
     refused(run("budget", "-a", trained_artifact, *arguments), *words)
+
+
+def test_the_smallest_requests_are_budgeted(run: Run, metered: Path) -> None:
+    """Where the time or the energy may be nothing, what rests on it has an open end."""
+    everything = (
+        *("--battery-wh", 5, "--requests-per-hour", 1, "--max-power-w", 10, "--price-per-kwh", 1),
+        *("--carbon-g-per-kwh", 1, *API),
+    )
+    for lengths in ((0, 1), (1, 0), (1, 1), (0, 2)):
+        request = ("-m", "1.5B", "-i", lengths[0], "-o", lengths[1])
+        budget = found(run("budget", "-a", metered, *request, *everything, "--json"))
+        assert budget["load"]["latency_s"]["value"] > 0
+        assert budget["rate"]["most_per_hour"]["value"] > 0
+
+
+def test_tokens_of_one_request_are_whole(run: Run, trained_artifact: Path) -> None:
+    """A count has no decimals, and one is singular."""
+    request = ("budget", "-a", trained_artifact, "-m", "1.5B", "-i", 5, "-o", 1, "--battery-wh", 5)
+    assert "5 input tokens, 1 output token" in run(*request).out.splitlines()
 
 
 def test_a_break_even_needs_the_price_of_the_device(

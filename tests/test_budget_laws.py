@@ -75,6 +75,7 @@ def without_heads(model: FittedModel, phases: set[Phase]) -> FittedModel:
 
 def load_for(model: FittedModel, request: tuple[int, int], parallel: int = 1) -> RequestLoad:
     """Return the load of a request that takes a time and an energy that clocks and meters know."""
+    assume(any(request))
     priced = ModelPredictor(model)(*request, parallel=parallel)
     assume(priced.latency_s is not None and SHORTEST_S < priced.latency_s < LONGEST_S)
     load = load_of(priced, model.record.hardware)
@@ -403,3 +404,23 @@ def test_what_nothing_bounds_is_said() -> None:
     found = answer(record, load, Questions(battery_wh=1.0))
     assert known(found.battery).requests == Estimate(value=None, lower=None, upper=None)
     assert "no power limit" in found.notes[-1]
+
+
+@every_combination
+@fewer_examples()
+@given(seed=seeds, unmetered=some_phases, tokens=st.tuples(token_counts, token_counts))
+def test_no_request_divides_by_nothing(
+    combination: Combination, seed: int, unmetered: set[Phase], tokens: tuple[int, int]
+) -> None:
+    """A request without a token or time is refused; any other has an answer, open where unknown."""
+    model = without_heads(lawful_model(combination, seed), unmetered)
+    priced = ModelPredictor(model)(*tokens)
+    if not any(tokens) or not priced.latency_s:
+        with pytest.raises(RequestError, match="a request that takes time"):
+            load_of(priced, model.record.hardware)
+        return
+    asked = Questions(battery_wh=5.0, max_power_w=9e9, idle_power_w=0.0)
+    found = answer(model.record, load_of(priced, model.record.hardware), asked)
+    for estimate in estimates_in(found):
+        for end in (estimate.value, estimate.lower, estimate.upper):
+            assert end is None or math.isfinite(end)

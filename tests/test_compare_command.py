@@ -13,12 +13,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tests.conftest import Outcome, Run, refused
+from tests.planning import without_heads
 from tests.test_imports import BLOCKED, PROBE, in_a_new_process
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.save import save_artifact
+from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.point_labels import place_labels
-from token2metrics.report.units import seconds
+from token2metrics.report.units import joules, seconds
+from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 PNG = b"\x89PNG"
 TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -163,7 +166,7 @@ def test_power_modes_and_samples_stand_side_by_side(run: Run, two_modes: Path) -
 
 
 def test_what_is_not_alike_is_said(run: Run, trained_artifact: Path, tmp_path: Path) -> None:
-    """Rails that differ and devices without a price are notes; unknown times keep no limit."""
+    """Rails that differ and devices without a price are notes."""
     model = next(m for m in load_artifact(trained_artifact).models if m.record.name == "1.5B")
     hardware = msgspec.structs.replace(model.record.hardware, purchase_price=None)
     phases = {
@@ -178,11 +181,81 @@ def test_what_is_not_alike_is_said(run: Run, trained_artifact: Path, tmp_path: P
     outcome = run(*request)
     assert "note: energies of different rails are not alike: VDD_GPU_SOC, VDD_IN" in outcome.out
     assert "note: costs are electricity alone on other: no device price" in outcome.out
-    outcome = run(*request, "--parallel", 4, "--max-latency-s", 9)
+
+
+@pytest.fixture
+def mixed(trained_artifact: Path, tmp_path: Path) -> Path:
+    """Return an artifact with the energy of both phases of 1.5B, and of decode alone of 7B."""
+    full, other = load_artifact(trained_artifact).models
+    head = full.record.phases[Phase.DECODE].head
+    phases = {
+        phase: msgspec.structs.replace(one, head=head) for phase, one in full.record.phases.items()
+    }
+    weights = {
+        phase: type(own)(own.curve, own.calibration, full.weights[Phase.DECODE].head)
+        for phase, own in full.weights.items()
+    }
+    record = msgspec.structs.replace(full.record, phases=phases)
+    save_artifact(tmp_path / "mixed", [type(full)(record, full.formulas, weights), other])
+    return tmp_path / "mixed"
+
+
+def test_what_is_not_ranked_is_said(run: Run, mixed: Path) -> None:
+    """On the screen, in the footnote of the front, as JSON and on the picture."""
+    request = ("compare", "-a", mixed, "-i", 200, "-o", 300)
+    note = "1 configuration is not ranked: energy of prefill was not measured"
+    outcome = run(*request, "--plot", "p.svg")
+    assert f"note: {note}" in outcome.out
+    assert "● Pareto front of latency and energy: nothing ranked is better" in outcome.out
+    drawn = Path("p.svg").read_text()
+    assert f"<!-- {note} -->" in drawn
+    assert "<!-- 1 of 2 configurations not drawn: a value is unknown -->" in drawn
+    shown = found(run(*request, "--json"))
+    assert note in shown["notes"]
+    assert [one["on_front"] for one in shown["configurations"]] == [True, None]
+    outcome = run(*request, "--objective", "latency")
+    assert "nothing compared is better" in outcome.out
+    assert "not ranked" not in outcome.out
+
+
+def test_samples_that_nobody_measured_are_said(run: Run, two_modes: Path, quality: Path) -> None:
+    """A note where some have a latency, an error where none has, as for qualities that are few."""
+    request = ("compare", "-a", two_modes, "-i", 200, "-o", 300, "--parallel", 4)
+    refused(run(*request), "no latency of 1.5B to compare", "no measured rows of several samples")
+    some = found(run(*request, "--parallel", 1, "--json"))
+    assert some["notes"][0] == (
+        "2 configurations are not ranked: nothing measured tells the latency of several samples "
+        "at once"
+    )
+    quality.write_text("model,quality,parallel\n1.5B,0.5,1\n")
+    rated = ("--quality", quality, "--power-mode", "maxn", "--parallel", 1)
+    assert "nothing ranked is better" in run(*request, *rated).out
+
+
+def test_unknown_energies_keep_no_limit(run: Run, trained_artifact: Path, tmp_path: Path) -> None:
+    """A device without a stated limit; what keeps a latency is then named by latency."""
+    models = [
+        type(model)(
+            msgspec.structs.replace(
+                model.record,
+                hardware=msgspec.structs.replace(
+                    model.record.hardware, power_limit_w=UNLIMITED_POWER_W
+                ),
+            ),
+            model.formulas,
+            model.weights,
+        )
+        for model in load_artifact(trained_artifact).models
+    ]
+    save_artifact(tmp_path / "open", models)
+    request = ("compare", "-a", tmp_path / "open", "-i", 200, "-o", 300)
+    outcome = run(*request, "--max-energy-j", 9)
     assert outcome.code == 1
-    assert "maxn, vllm, bf16, 4 samples at once" in outcome.out
-    assert "latency: unknown, and 9.00 s is allowed" in outcome.out
-    assert "Pareto" not in outcome.out
+    assert "energy of a request, at most: unknown, and 9.00 J is allowed" in outcome.out
+    outcome = run(*request, "--max-latency-s", 60)
+    assert "2 of 2 keep the limits: 1.5B, 7B" in outcome.out
+    assert "least latency within them: 1.5B, " in outcome.out
+    assert found(run(*request, "--max-latency-s", 60, "--json"))["choice"]["best_by"] == "latency"
 
 
 def test_several_artifacts_are_told_apart(
@@ -231,10 +304,26 @@ def test_nothing_within_the_limits_says_by_how_much(
 
 
 def test_limits_without_qualities_name_all_that_keep_them(run: Run, trained_artifact: Path) -> None:
-    """Nothing is best, so all are named."""
-    outcome = run("compare", "-a", trained_artifact, "-i", 9, "-o", 9, "--max-latency-s", 60)
+    """And among them the one that takes the least energy, which is best as JSON too."""
+    request = ("compare", "-a", trained_artifact, "-i", 9, "-o", 9, "--max-latency-s", 60)
+    outcome = run(*request)
     assert outcome.code == 0
     assert "2 of 2 keep the limits: 1.5B, 7B" in outcome.out
+    shown = found(run(*request, "--json"))
+    least = min(shown["configurations"], key=lambda one: one["energy"]["at_most_j"])
+    assert shown["configurations"][shown["choice"]["best"]] == least
+    assert shown["choice"]["best_by"] == "energy"
+    taken = joules(least["energy"]["at_most_j"])
+    assert f"least energy within them: {least['name']}, at most {taken}" in outcome.out
+
+
+def test_what_is_read_is_not_drawn_over(run: Run, trained_artifact: Path, trace: Path) -> None:
+    """A picture by the name of a workload or of the qualities is refused, and both are kept."""
+    request = ("compare", "-a", trained_artifact)
+    for name, options in (("t.png", ("--workload",)), ("q.svg", ("-w", trace, "--quality"))):
+        Path(name).write_text(TRACE)
+        refused(run(*request, *options, name, "--plot", f"./{name}"), "--plot to name another file")
+        assert Path(name).read_text() == TRACE
 
 
 def test_qualities_of_others_are_named(run: Run, trained_artifact: Path, quality: Path) -> None:
@@ -289,13 +378,17 @@ def test_the_picture_is_drawn(
         (("-i", 5, "-o", 5, "-m", "zzz"), ["'zzz'", "trained: ", "1.5B on jetson"]),
         (("-i", 5, "-o", 5, "--device", "mars"), ["'mars'", "trained: "]),
         (("-i", 5, "-o", 5, "--precision", "int4"), ["'int4'"]),
-        (("-i", 5, "-o", 5, "--parallel", 0), ["parallel", "got 0"]),
-        (("-i", 5, "-o", 5, "--percentile", 0), ["percentile", "got 0"]),
-        (("-i", 5, "-o", 5, "--confidence", 1), ["confidence"]),
-        (("-i", 5, "-o", 5, "--max-latency-s", 0), ["max_latency_s", "above 0"]),
-        (("-i", 5, "-o", 5, "--max-energy-j", "nan"), ["max_energy_j"]),
-        (("-i", 5, "-o", 5, "--max-cost", "inf"), ["max_cost"]),
-        (("-i", 5, "-o", 5, "--price-per-kwh", -1), ["price_per_kwh"]),
+        (("-i", 5, "-o", 5, "--parallel", 0), ["--parallel", "got 0"]),
+        (("-i", 5, "-o", 5, "--percentile", 0), ["--percentile", "got 0"]),
+        (("-i", 5, "-o", 5, "--confidence", 1), ["--confidence"]),
+        (("-i", 5, "-o", 5, "--max-latency-s", 0), ["--max-latency-s", "above 0"]),
+        (("-i", 5, "-o", 5, "--max-energy-j", "nan"), ["--max-energy-j"]),
+        (("-i", 5, "-o", 5, "--max-cost", "inf"), ["--max-cost"]),
+        (("-i", 5, "-o", 5, "--price-per-kwh", -1), ["--price-per-kwh"]),
+        (("-i", 5, "-o", 5, "--max-cost", 1e300), ["--max-cost to be between"]),
+        (("-i", 5, "-o", 5, "--price-per-kwh", 1e308), ["--price-per-kwh to be between"]),
+        (("-i", 5, "-i", 6, "-o", 5), ["one --input-tokens, got 5, 6"]),
+        (("-i", 5, "-o", 5, "-o", 6), ["one --output-tokens, got 5, 6"]),
         (("-i", 5, "-o", 5, "--objective", "quality"), ["quality", "--quality FILE"]),
         (("-i", 5, "-o", 5, "--plot", "p.jpg"), [".png or .svg", "p.jpg"]),
         (("-i", 5, "-o", 5, "--quality", "nowhere.csv"), ["cannot read nowhere.csv"]),
@@ -336,11 +429,15 @@ def test_conditions_that_no_model_has_together_are_refused(
 
 
 def test_nothing_known_is_nothing_to_draw(run: Run, trained_artifact: Path, quality: Path) -> None:
-    """Without energy and qualities there is one axis; with unknown times there is no point."""
-    request = ("compare", "-a", trained_artifact, "-i", 9, "-o", 9, "--parallel", 4)
-    plot = ("--plot", "p.png")
-    refused(run(*request, *plot), "measured energies or --quality FILE")
-    refused(run(*request, *plot, "--quality", quality), "of which both axes are known")
+    """Without energy and qualities there is one axis; where each lacks one there is no point."""
+    request = ("compare", "-i", 9, "-o", 9, "--plot", "p.png")
+    bare = [without_heads(one, FITTED_PHASES) for one in load_artifact(trained_artifact).models]
+    save_artifact(trained_artifact.parent / "bare", bare)
+    unmetered = ("-a", trained_artifact.parent / "bare")
+    refused(run(*request, *unmetered), "measured energies or --quality FILE")
+    quality.write_text("model,quality,parallel\n7B,0.5,4\n")
+    several = ("-a", trained_artifact, "--parallel", 1, "--parallel", 4, "--quality", quality)
+    refused(run(*request, *several), "of which both axes are known")
 
 
 def test_labels_stand_somewhere_where_no_place_is_free() -> None:

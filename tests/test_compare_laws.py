@@ -24,7 +24,7 @@ from token2metrics.comparing.pareto import dominates
 from token2metrics.comparing.summarise import summarise
 from token2metrics.comparing.totals import Totals, percentiles, rank, request_totals
 from token2metrics.comparing.workload_totals import workload_totals
-from token2metrics.errors import RequestError
+from token2metrics.errors import DataError, RequestError
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.prediction.envelope import energy_envelope_j
 from token2metrics.prediction.money import prices_on
@@ -335,6 +335,70 @@ def test_the_choice_keeps_the_limits_and_nothing_better_does(
         assert choice.shortfalls
         for short in choice.shortfalls:
             assert short.value is None or (short.value > short.most and known(short.over_percent))
+
+
+@pytest.mark.law
+@given(
+    seed=seeds,
+    prompt=token_counts,
+    answer=token_counts,
+    parts=st.lists(st.sampled_from(["whole", "unmetered", "unfitted"]), min_size=1, max_size=5),
+)
+def test_what_is_unknown_is_not_ranked_and_counted(
+    seed: int, prompt: int, answer: int, parts: list[str]
+) -> None:
+    """Every configuration is on the front, beaten, or counted in a note; some have a latency."""
+    compared = []
+    for place, part in enumerate(parts):
+        model = lawful_model(COMBINATIONS[place], seed + place, part != "unmetered")
+        model = without(model, Phase.PREFILL) if part == "unfitted" else model
+        compared.append(configured(model))
+    totals = [request_totals(one, (prompt, answer), (50.0, 95.0, 99.0)) for one in compared]
+    asked = single_request(prompt, answer)
+    if set(parts) == {"unfitted"}:
+        with pytest.raises(DataError, match=r"no latency of .* to compare: prefill: no measured"):
+            compare_totals(compared, totals, asked)
+        return
+    found = compare_totals(compared, totals, asked)
+    unranked = [one for one in found.configurations if one.on_front is None]
+    told = [note for note in found.notes if "not ranked" in note]
+    assert sum(int(note.split()[0]) for note in told) == len(unranked)
+    assert any(one.on_front for one in found.configurations) == (len(unranked) < len(parts))
+    for one in unranked:
+        assert one.latency.mean_s is None or one.energy.mean_j is None
+
+
+@pytest.mark.law
+@given(seed=seeds, prompt=token_counts, answer=token_counts, share=st.floats(0.01, 100.0))
+def test_without_qualities_the_least_energy_is_chosen(
+    seed: int, prompt: int, answer: int, share: float
+) -> None:
+    """Or the least latency, where the energy of one that keeps the limits is unknown."""
+    compared = [
+        configured(lawful_model(one, seed + place, metered=place % 2 == 0))
+        for place, one in enumerate(COMBINATIONS[::8])
+    ]
+    totals = [request_totals(one, (prompt, answer), (50.0, 95.0, 99.0)) for one in compared]
+    asked = single_request(prompt, answer)
+    free = compare_totals(compared, totals, asked)
+    most_s = share * known(free.configurations[0].latency.at_percentile_s)
+    if not 0.0 < most_s < math.inf:
+        return
+    limits = ChoiceLimits(max_latency_s=most_s)
+    found = compare_totals(compared, totals, asked, limits=limits)
+    choice = known(found.choice)
+    keeping = [one for one in found.configurations if one.keeps_limits]
+    assert (choice.best is None) == (choice.best_by is None) == (not keeping)
+    if choice.best is None:
+        return
+    best = found.configurations[choice.best]
+    assert best.keeps_limits
+    if all(one.energy.at_most_j is not None for one in keeping):
+        assert choice.best_by is Objective.ENERGY
+        assert best.energy.at_most_j == min(known(one.energy.at_most_j) for one in keeping)
+    else:
+        assert choice.best_by is Objective.LATENCY
+        assert best.latency.mean_s == min(known(one.latency.mean_s) for one in keeping)
 
 
 @pytest.mark.parametrize("level", [0.0, -1.0, 100.1, math.nan, math.inf])

@@ -137,6 +137,33 @@ def test_wrong_options_are_refused(
     refused(run("next-points", *options), words)
 
 
+def test_an_artifact_that_is_named_must_be_there(run: Run, clean_place: Path) -> None:
+    """As in ``predict``; files of the user stand in for it, and the default may be absent."""
+    asked = ("next-points", "-m", "1.5B", "--points", 1)
+    (clean_place / "empty").mkdir()
+    for name in ("nowhere", "empty"):
+        refused(run(*asked, "-a", name), f"no trained model at {name}")
+    (clean_place / "torn").mkdir()
+    (clean_place / "torn" / "manifest.json").write_text("{")
+    refused(run(*asked, "-a", "torn"), "torn/manifest.json is truncated or malformed")
+    rows = [f"dsr1-qwen-1.5b,prefill,{n},1,1,{n * 2e-4 + 0.04},,,,mine" for n in (64, 512, 900)]
+    file = write_rows(clean_place / "rows.csv", *rows)
+    outcome = run(*asked, "-a", "nowhere", "--data", file)
+    assert outcome.code == 0, outcome.err
+    assert run(*asked).code == 0
+
+
+@pytest.mark.parametrize(("option", "text"), [("--workload", WORKLOAD), ("--data", "rows")])
+def test_what_is_read_is_not_written_over(
+    run: Run, clean_place: Path, option: str, text: str
+) -> None:
+    """A plan by the name of a workload or of measurements is refused, and the file is kept."""
+    (clean_place / "own.csv").write_text(text)
+    asked = ("next-points", "-m", "1.5B", "--points", 1, option, "own.csv")
+    refused(run(*asked, "--output", "./own.csv"), "--output to name another file")
+    assert (clean_place / "own.csv").read_text() == text
+
+
 @pytest.mark.parametrize("count", ["0", "101", "many"])
 def test_wrong_counts_are_refused(run: Run, count: str) -> None:
     """By the option itself."""

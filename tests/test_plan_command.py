@@ -24,6 +24,7 @@ from token2metrics.prediction.predictor import ModelPredictor, Predictor
 from token2metrics.report.plan import show_plan
 
 LATENCY = ("--max-latency-s", 5)
+PLOT = ("--max-latency-s", "5", "--plot", "p.png")
 PNG_BEGINS = b"\x89PNG"
 
 
@@ -96,14 +97,61 @@ def test_the_frontier_is_a_table_of_doubling_prompts(run: Run, trained_artifact:
     outcome = run("plan", "-a", trained_artifact, *LATENCY)
     assert outcome.code == 0
     rows = [line.split() for line in outcome.out.splitlines() if line.strip()[:1].isdigit()]
-    prompts = [int(row[0].replace(",", "")) for row in rows if len(row) == 3]
+    plain = [[word for word in row if word != "*"] for row in rows]
+    prompts = [int(row[0].replace(",", "")) for row in plain if len(row) == 3]
     assert prompts[:4] == [16, 32, 64, 128]
-    last = [row for row in rows if len(row) == 3][-1]
+    last = [row for row in plain if len(row) == 3][-1]
     assert last[1:] == ["-", "-"]
     predictor = Predictor.load(trained_artifact).select("1.5B")
     assert "1.5B: prompts up to" in outcome.out
     expected = longest_answer(predictor, 512, Demand(Limits(latency_s=5.0))).output_tokens
     assert any(row[0] == "512" and f"{expected:,}" in row[1:] for row in rows)
+
+
+def test_a_frontier_marks_what_was_not_measured(run: Run, asked: tuple[object, ...]) -> None:
+    """As ``predict`` marks it, and only there; the mark is explained where it stands."""
+    rows = {
+        line.split()[0]: line.split()[1:]
+        for line in run(*asked, *LATENCY).out.splitlines()
+        if line.strip()[:1].isdigit() and ":" not in line
+    }
+    predictor = Predictor.load(str(asked[2])).select("1.5B")
+    for prompt, (answer, *mark) in rows.items():
+        lengths = (int(prompt.replace(",", "")), int(answer.replace(",", "").replace("-", "1")))
+        assert mark == (["*"] if answer != "-" and predictor(*lengths).extrapolated else [])
+    assert {len(row) for row in rows.values()} == {1, 2}
+    line = "* outside the measured token range"
+    assert line in run(*asked, *LATENCY).out
+    assert line not in run(*asked, "--max-ttft-s", 0.001).out
+
+
+def test_a_cap_that_cannot_be_shown_is_worded_so(run: Run, trained_artifact: Path) -> None:
+    """Where only an unmetered phase breaks it; idling above it, or another limit, does break it."""
+    plan = ("plan", "-a", trained_artifact)
+    why = (
+        "cannot be shown: power of prefill was not measured, so it counts with the device's "
+        "limit of 60 W"
+    )
+    for option in ("-i", "-o"):
+        outcome = run(*plan, "-m", "1.5B", option, 400, "--max-power-w", 30)
+        assert outcome.code == 1
+        assert "nothing can be shown to keep the limits" in outcome.out
+        assert f"the limit of mean power {why}" in outcome.out
+    rows = run(*plan, "-i", 400, "--max-power-w", 30)
+    assert rows.out.count("mean power not shown") == 2
+    assert f"7B: the limit of mean power {why}" in rows.out
+    assert "one token alone breaks" not in rows.out
+    assert f"1.5B: nothing, the limit of mean power {why}" in run(*plan, "--max-power-w", 30).out
+    (told,) = json.loads(run(*plan, "-m", "1.5B", "-i", 400, "--max-power-w", 30, "--json").out)
+    assert why.endswith(told["unshown"])
+    for limits in (("--max-power-w", 5), ("--max-power-w", 30, "--max-ttft-s", 0.001)):
+        for given in (("-i", 400), ()):
+            broken = run(*plan, "-m", "1.5B", *given, *limits)
+            assert broken.code == 1
+            assert "shown" not in broken.out
+    loose = run(*plan, "-m", "1.5B", "-i", 400, "--max-power-w", 60)
+    assert loose.code == 0
+    assert "shown" not in loose.out
 
 
 def test_a_frontier_ends_with_the_context(run: Run, asked: tuple[object, ...]) -> None:
@@ -180,9 +228,12 @@ def test_the_frontier_is_drawn(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-i", "400"], ["at least one limit of latency_s"]),
-        (["-i", "400", "--max-latency-s", "0"], ["limit latency_s to be above 0", "got 0"]),
-        (["-i", "400", "--max-power-w", "nan"], ["limit power_w", "nan"]),
+        (["-i", "400"], ["one limit of --max-latency-s, --max-ttft-s", "--max-cost, got none"]),
+        (
+            ["-i", "400", "--max-latency-s", "0"],
+            ["expected --max-latency-s to be above 0", "got 0"],
+        ),
+        (["-i", "400", "--max-power-w", "nan"], ["expected --max-power-w", "nan"]),
         (["-i", "400", "--max-energy-j", "much"], ["--max-energy-j"]),
         (["-i", "400", "--max-latency-s", "5", "--confidence", "0.5"], ["between 0.75 and 0.995"]),
         (
@@ -192,15 +243,24 @@ def test_the_frontier_is_drawn(
         (["-i", "4", "-o", "4", "--max-latency-s", "5"], ["--input-tokens or --output-tokens"]),
         (["-i", "-4", "--max-latency-s", "5"], ["--input-tokens", "got -4"]),
         (["-o", "-4", "--max-latency-s", "5"], ["--output-tokens", "got -4"]),
-        (["-i", "64", "--max-latency-s", "5", "--context-tokens", "64"], ["leave room"]),
-        (["--max-latency-s", "5", "--context-tokens", "1"], ["context_tokens", "got 1"]),
-        (["--max-latency-s", "5", "--parallel", "0"], ["parallel", "got 0"]),
+        (
+            ["-i", "64", "--max-latency-s", "5", "--context-tokens", "64"],
+            ["expected --input-tokens to leave room"],
+        ),
+        (["--max-latency-s", "5", "--context-tokens", "1"], ["--context-tokens", "got 1"]),
+        (["--max-latency-s", "5", "--parallel", "0"], ["expected --parallel", "got 0"]),
+        (["--max-latency-s", "1e300"], ["--max-latency-s to be between", "1e+12, got 1e+300"]),
+        (["--max-cost", "1e-300"], ["--max-cost to be between"]),
+        (["--max-cost", "1", "--device-price", "1e300"], ["--device-price to be between"]),
+        (["--max-cost", "1", "--confidence", "0.2"], ["expected --confidence between"]),
         (["--max-latency-s", "5", "--parallel", "4"], ["4 samples at once, of which no row"]),
         (["--max-latency-s", "5", "--plot", "f.pdf"], ["--plot FILE to end in .png or .svg"]),
         (["-i", "4", "--max-latency-s", "5", "--plot", "f.png"], ["--plot without"]),
         (["--max-ttft-s", "0.001", "--plot", "f.png"], ["no request keeps the limits"]),
+        (["--prompt-file", "p.png", *PLOT], ["--plot to name another file than the input"]),
+        (["--tokenizer", "p.png", *PLOT], ["--plot to name another file than the input"]),
         (["--prompt-file", "p.txt", "--max-latency-s", "5"], ["--tokenizer together"]),
-        (["-i", "4", "--max-cost", "1", "--price-per-kwh", "-1"], ["price_per_kwh"]),
+        (["-i", "4", "--max-cost", "1", "--price-per-kwh", "-1"], ["--price-per-kwh"]),
         (["-i", "4", "--max-latency-s", "5", "--device", "mars"], ["'1.5B' on mars"]),
     ],
 )

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from tests.comparing import SLACK, known, never_falls
 from tests.planning import (
+    IDLE_W,
     LIMIT_W,
     predicted_at_most,
     rejected,
     with_limit,
     without_heads,
+    without_saving,
 )
 from tests.profiles import fewer_examples
 from tests.strategies import (
@@ -35,7 +37,7 @@ from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import Plan, longest_answer, longest_prompt
 from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.result import Prices
-from token2metrics.vocabulary import FITTED_PHASES
+from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 pytestmark = pytest.mark.law
 
@@ -224,3 +226,35 @@ def test_the_frontier_is_every_single_plan(
             assert frontier.longest_answer(prompt) == (plan.output_tokens or 0)
         else:
             assert frontier.longest_answer(prompt) == 0
+
+
+@every_combination
+@fewer_examples()
+@given(
+    seed=seeds,
+    blind=st.sets(st.sampled_from(FITTED_PHASES)),
+    most_w=st.floats(0.5, 1.3 * LIMIT_W),
+    answer=st.integers(1, 2_000),
+)
+def test_only_what_a_meter_could_show_is_unshown(
+    combination: Combination, seed: int, blind: set[Phase], most_w: float, answer: int
+) -> None:
+    """An unmetered phase breaks the cap, while idling and all that was metered keep it."""
+    model = without_heads(with_limit(lawful_model(combination, seed), LIMIT_W), blind)
+    demand = Demand(Limits(power_w=most_w))
+    plan = longest_prompt(ModelPredictor(model), answer, demand)
+    hungry = ModelPredictor(without_saving(model))(1, answer, confidence=demand.confidence)
+    metered = [
+        known(phase.power_interval_w).upper
+        for name, phase in ((Phase.PREFILL, hungry.prefill), (Phase.DECODE, hungry.decode))
+        if name not in blind and phase.latency_s
+    ]
+    kept = most_w >= IDLE_W and all(power_w <= most_w for power_w in metered)
+    assert (plan.unshown is not None) == (not plan.feasible and bool(blind) and kept)
+    frontier = Frontier.of(ModelPredictor(model), replace_context(demand))
+    assert frontier.unshown is None or not frontier.input_tokens
+
+
+def replace_context(demand: Demand) -> Demand:
+    """Return a demand in a short context."""
+    return Demand(demand.limits, demand.probability, context_tokens=DENSE_CONTEXT)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from token2metrics.artifact.manifest import ModelRecord
 from token2metrics.budgeting.budget_money import ApiPrices, break_even, carbon, own_cost
 from token2metrics.budgeting.budget_result import Battery, Budget, PowerCap, Rate
-from token2metrics.budgeting.estimates import falling, joined, quotient, rising
+from token2metrics.budgeting.estimates import falling, joined, per, quotient, rising
 from token2metrics.budgeting.request_load import Estimate, RequestLoad
 from token2metrics.errors import RequestError
 from token2metrics.prediction.result import Prices
@@ -160,7 +160,7 @@ def steady_rate(
     Raises:
         RequestError: If the device cannot keep up.
     """
-    most = falling(lambda latency_s: SECONDS_PER_HOUR / latency_s, load.latency_s)
+    most = falling(per(SECONDS_PER_HOUR), load.latency_s)
     assert most.value is not None
     if requests_per_hour > most.value:
         raise RequestError(
@@ -183,18 +183,13 @@ def _battery(load: RequestLoad, rate: Rate | None, asked: Questions) -> Battery 
     share = 1.0 if asked.usable_share is None else asked.usable_share
     usable_j = asked.battery_wh * SECONDS_PER_HOUR * share
     power_w = quotient(load.energy_j, load.latency_s) if rate is None else rate.power_w
-    hours = falling(_per(usable_j / SECONDS_PER_HOUR), power_w)
+    hours = falling(per(usable_j / SECONDS_PER_HOUR), power_w)
     if rate is None:
-        requests = falling(_per(usable_j), load.energy_j)
+        requests = falling(per(usable_j), load.energy_j)
     else:
         per_hour = rate.requests_per_hour
         requests = rising(lambda lasting: per_hour * lasting, hours)
     return Battery(usable_j=usable_j, power_w=power_w, requests=requests, hours=hours)
-
-
-def _per(amount: float) -> Callable[[float], float]:
-    """Return how often something fits into an amount."""
-    return lambda each: amount / each if each > 0.0 else math.inf
 
 
 def power_cap(load: RequestLoad, idle_w: float, above_j: Estimate, max_power_w: float) -> PowerCap:

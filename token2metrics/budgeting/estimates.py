@@ -58,13 +58,19 @@ def joined(function: Callable[[float, float], float], one: Estimate, other: Esti
 
 
 def quotient(one: Estimate, other: Estimate) -> Estimate:
-    """Return a quotient of quantities above 0.
+    """Return a quotient of quantities of at least 0; unknown where the denominator may be 0.
 
     Args:
         one: The numerator.
         other: The denominator.
     """
-    return joined(lambda above, below: above / below, one, other)
+    divided = joined(lambda above, below: per(above)(below), one, other)
+    return rising(lambda finite: finite, divided)
+
+
+def per(amount: float) -> Callable[[float], float]:
+    """Return how often something fits into an amount: without end where it takes nothing."""
+    return lambda each: amount / each if each > 0.0 else math.inf
 
 
 def _applied(function: Callable[[float], float], value: float | None) -> float | None:

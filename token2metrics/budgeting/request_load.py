@@ -56,9 +56,10 @@ def load_of(prediction: Prediction, hardware: HardwareRecord) -> RequestLoad:
         hardware: The device.
 
     Raises:
-        RequestError: If its latency is unknown or zero.
+        RequestError: If its latency is unknown or zero, or it has no token.
     """
     check_latency(prediction.latency_s, prediction)
+    check_lengths(prediction.input_tokens, prediction.output_tokens)
     return RequestLoad(
         requests=1,
         input_tokens=prediction.input_tokens,
@@ -86,6 +87,22 @@ def check_latency(latency_s: float | None, prediction: Prediction) -> None:
         )
     if latency_s <= 0.0:
         raise RequestError("expected a request that takes time, got one that takes none")
+
+
+def check_lengths(input_tokens: float, output_tokens: float) -> None:
+    """Refuse requests without a token, of which nothing says how little they may take.
+
+    Args:
+        input_tokens: Prompt tokens.
+        output_tokens: Output tokens.
+
+    Raises:
+        RequestError: If both are zero.
+    """
+    if input_tokens + output_tokens <= 0.0:
+        raise RequestError(
+            "expected a request that takes time, with a prompt or an answer, got 0 tokens of both"
+        )
 
 
 def _estimate(value: float | None, interval: Interval | None) -> Estimate:

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 import polars as pl
 
 from token2metrics.artifact.manifest import HardwareRecord
-from token2metrics.budgeting.request_load import Estimate, RequestLoad, check_latency
+from token2metrics.budgeting.request_load import (
+    Estimate,
+    RequestLoad,
+    check_latency,
+    check_lengths,
+)
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.intervals import Bounds, bounds_of_sum
 from token2metrics.prediction.expressions import expressions
@@ -47,7 +52,7 @@ def workload_load(
         parallel: Answers to each prompt that are generated at once.
 
     Raises:
-        RequestError: If the latency of a request is unknown, or all take no time.
+        RequestError: If the latency of a request is unknown, all take no time, or none has a token.
     """
     columns = expressions(
         predictor.model, pl.col(INPUT), pl.col(OUTPUT), confidence, parallel=parallel
@@ -57,6 +62,7 @@ def workload_load(
     row = priced.select(_means(predictor.model.record.hardware)).row(0, named=True)
     check_latency(row["latency value"], predictor(1, 2, parallel=parallel))
     asked = workload.summary
+    check_lengths(asked.input_tokens, asked.output_tokens)
     return RequestLoad(
         requests=asked.requests,
         input_tokens=asked.input_tokens / asked.requests,

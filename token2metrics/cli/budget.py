@@ -10,6 +10,7 @@ import typer
 from token2metrics.budgeting.budget import Questions, answer
 from token2metrics.budgeting.budget_money import ApiPrices
 from token2metrics.budgeting.request_load import RequestLoad, load_of
+from token2metrics.cli.amounts import check_amounts
 from token2metrics.cli.budget_options import (
     ApiInputPrice,
     ApiOutputPrice,
@@ -21,6 +22,7 @@ from token2metrics.cli.budget_options import (
     RequestsPerHour,
     UsableShare,
 )
+from token2metrics.cli.option_names import MONEY_OPTIONS, naming_options, option_of
 from token2metrics.cli.options import (
     ArtifactDirectory,
     AsJson,
@@ -54,6 +56,25 @@ from token2metrics.prediction.predictor import (
 from token2metrics.report.budget import show_budgets
 
 INFEASIBLE = 1
+
+NUMBERS = (
+    "battery_wh",
+    "usable_share",
+    "idle_power_w",
+    "requests_per_hour",
+    "max_power_w",
+    "carbon_g_per_kwh",
+)
+API_PRICES = {
+    f"the API's {name}": f"api_price_{name}"
+    for name in ("per_million_input_tokens", "per_million_output_tokens")
+}
+AMOUNTS = (*NUMBERS, *MONEY_OPTIONS, *API_PRICES.values())
+OPTIONS = {
+    **{name: option_of(name) for name in (*NUMBERS, *MONEY_OPTIONS, "confidence", "parallel")},
+    **{words: option_of(name) for words, name in API_PRICES.items()},
+}
+"""Options by what errors of the library call them."""
 
 Load = Callable[[ModelPredictor], RequestLoad]
 """What the mean request takes of a model."""
@@ -95,11 +116,14 @@ def budget(
     """
     session = session_of(context)
     request = one_request(input_tokens, output_tokens, workload)
-    check_confidence(confidence)
-    check_parallel(parallel)
-    api = api_prices(api_price_per_million_input_tokens, api_price_per_million_output_tokens)
+    check_amounts(context.params, AMOUNTS)
+    with naming_options(OPTIONS):
+        check_confidence(confidence)
+        check_parallel(parallel)
+        api = api_prices(api_price_per_million_input_tokens, api_price_per_million_output_tokens)
     money = (price_per_kwh, device_price, lifetime_years, api)
 
+    @naming_options(OPTIONS)
     def asked(one: ModelPredictor) -> Questions:
         price = DEFAULT_PRICE_PER_KWH if price_per_kwh is None else price_per_kwh
         prices = prices_on(one.model.record.hardware, price, device_price, lifetime_years)
@@ -118,7 +142,12 @@ def budget(
     conditions = Conditions(device, power_mode, runtime, precision)
     questions = [(one, asked(one)) for one in predictor.choose(model or (), conditions)]
     load = _load(request, workload or [], confidence, parallel)
-    budgets = [answer(one.model.record, load(one), asked_of) for one, asked_of in questions]
+    loads = [load(one) for one, _ in questions]
+    with naming_options(OPTIONS):
+        budgets = [
+            answer(one.model.record, taken, asked_of)
+            for (one, asked_of), taken in zip(questions, loads, strict=True)
+        ]
     if as_json:
         session.show_json(budgets)
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from token2metrics.cli.amounts import check_amounts
 from token2metrics.cli.compare_options import (
     ArtifactDirectories,
     Devices,
@@ -21,7 +22,9 @@ from token2metrics.cli.compare_options import (
     Qualities,
     Runtimes,
 )
+from token2metrics.cli.option_names import MONEY_OPTIONS, naming_options, option_of
 from token2metrics.cli.options import AsJson, Confidence, ModelNames
+from token2metrics.cli.own_files import refuse_overwriting
 from token2metrics.cli.pictures import Picture
 from token2metrics.cli.predict import DevicePrice, LifetimeYears, PricePerKwh
 from token2metrics.cli.session import session_of
@@ -56,6 +59,10 @@ from token2metrics.report.compare import show_comparison
 from token2metrics.report.tables import WARNING_STYLE, show_line
 
 NOTHING_KEEPS_THE_LIMITS = 1
+
+AMOUNTS = (*ChoiceLimits.__struct_fields__, *MONEY_OPTIONS)
+OPTIONS = {name: option_of(name) for name in (*AMOUNTS, "confidence", "percentile", "parallel")}
+"""Options by what errors of the library call them."""
 
 
 def compare(
@@ -93,11 +100,14 @@ def compare(
     session = session_of(context)
     request = one_request(input_tokens, output_tokens, workload)
     limits = ChoiceLimits(max_latency_s=max_latency_s, max_energy_j=max_energy_j, max_cost=max_cost)
-    check_limits(limits)
-    check_confidence(confidence)
-    levels = percentiles(percentile)
-    for samples in parallel or ():
-        check_parallel(samples)
+    refuse_overwriting(_read(workload, quality), {"--plot": plot})
+    check_amounts(context.params, AMOUNTS)
+    with naming_options(OPTIONS):
+        check_limits(limits)
+        check_confidence(confidence)
+        levels = percentiles(percentile)
+        for samples in parallel or ():
+            check_parallel(samples)
     qualities = () if quality is None else read_qualities(quality)
     directories = artifact or [session.directory(None)]
     predictors = {str(path): Predictor.load(path) for path in directories}
@@ -107,10 +117,12 @@ def compare(
         "runtime": runtime or (),
         "precision": precision or (),
     }
-    priced = [
-        (one, prices_on(one.record.hardware, price_per_kwh, device_price, lifetime_years))
-        for one in select_trained(predictors, model or (), conditions)
-    ]
+    chosen = select_trained(predictors, model or (), conditions)
+    with naming_options(OPTIONS):
+        priced = [
+            (one, prices_on(one.record.hardware, price_per_kwh, device_price, lifetime_years))
+            for one in chosen
+        ]
     compared = configurations(priced, parallel or (SINGLE,), qualities)
     _warn_of_unused(context, qualities, compared)
     summary, totals = _totals(compared, request, workload or (), levels, confidence)
@@ -125,6 +137,11 @@ def compare(
         show_comparison(session.console, found)
     if found.choice is not None and not found.choice.keeping:
         raise typer.Exit(NOTHING_KEEPS_THE_LIMITS)
+
+
+def _read(workload: Sequence[Path] | None, quality: Path | None) -> Sequence[Path]:
+    """Return the files of the user that are read."""
+    return [*(workload or ()), *([] if quality is None else [quality])]
 
 
 def _totals(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from token2metrics.artifact.load import load_artifact
 from token2metrics.cli.measure_options import (
     DEFAULT_MAX_INPUT_TOKENS,
     DEFAULT_MAX_OUTPUT_TOKENS,
@@ -34,6 +35,7 @@ from token2metrics.cli.options import (
     PrecisionName,
     RuntimeName,
 )
+from token2metrics.cli.own_files import refuse_overwriting
 from token2metrics.cli.session import Session, session_of
 from token2metrics.cli.workload_options import WorkloadFiles
 from token2metrics.errors import ConfigurationError
@@ -74,13 +76,17 @@ def next_points(
     """Say which requests to measure next, their cost, and the expected error now and after each.
 
     Rests on what the artifact's model was trained on, else on the bundled measurements; a model or
-    device that nobody measured starts from what is believed of it.
+    device that nobody measured starts from what is believed of it. Only the default artifact may be
+    missing, or any beside --data.
 
     Example: [bold]python main.py next-points --model 1.5B --points 5 --output plan.csv[/]
     """
     from token2metrics.training.choice import TrainingOptions, choose_experiments
 
     session = session_of(context)
+    refuse_overwriting((*(workload or ()), *(data or ())), {"--output": output})
+    if artifact is not None and not data:
+        load_artifact(artifact)
     _above_zero("--target-percent", target_percent)
     _above_zero("--minutes", minutes)
     if points is None and target_percent is None and minutes is None:

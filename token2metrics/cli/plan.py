@@ -7,6 +7,8 @@ from pathlib import Path
 
 import typer
 
+from token2metrics.cli.amounts import check_amounts
+from token2metrics.cli.option_names import MONEY_OPTIONS, naming_options, option_of
 from token2metrics.cli.options import (
     ArtifactDirectory,
     AsJson,
@@ -18,6 +20,7 @@ from token2metrics.cli.options import (
     RuntimeName,
     TokenizerFile,
 )
+from token2metrics.cli.own_files import refuse_overwriting
 from token2metrics.cli.pictures import Picture
 from token2metrics.cli.plan_options import (
     ContextTokens,
@@ -48,6 +51,25 @@ from token2metrics.report.frontier import show_frontiers
 from token2metrics.report.plan import show_plans
 
 INFEASIBLE = 1
+
+MOST = {name: f"max_{name}" for name in Limits.__struct_fields__}
+"""Parameters of the command by the limits that they state."""
+
+AMOUNTS = (*MOST.values(), *MONEY_OPTIONS)
+LIMIT_OPTIONS = {
+    ", ".join(MOST): ", ".join(map(option_of, MOST.values())),
+    **{f"the limit {name}": option_of(most) for name, most in MOST.items()},
+}
+"""Options by what errors of limits call them."""
+
+LENGTH_OPTIONS = {name: option_of(name) for name in ("input_tokens", "output_tokens")}
+DEMAND_OPTIONS = {
+    **MONEY_OPTIONS,
+    "a probability": "--confidence",
+    "context_tokens": "--context-tokens",
+    "parallel": "--parallel",
+}
+"""Options by what errors of a demand call them."""
 
 Planned = Sequence[tuple[ModelPredictor, Demand]]
 """Models, each with what has to be kept on its device."""
@@ -88,13 +110,17 @@ def plan(
     Example: [bold]python main.py plan -m 1.5B --input-tokens 400 --max-latency-s 5[/]
     """
     session = session_of(context)
-    limits = Limits(
-        latency_s=max_latency_s,
-        ttft_s=max_ttft_s,
-        energy_j=max_energy_j,
-        power_w=max_power_w,
-        cost=max_cost,
-    )
+    read = [Path(name) for name in (prompt_file, tokenizer) if name is not None]
+    refuse_overwriting(read, {"--plot": plot})
+    check_amounts(context.params, AMOUNTS)
+    with naming_options(LIMIT_OPTIONS):
+        limits = Limits(
+            latency_s=max_latency_s,
+            ttft_s=max_ttft_s,
+            energy_j=max_energy_j,
+            power_w=max_power_w,
+            cost=max_cost,
+        )
     lengths, answers = _lengths(input_tokens, output_tokens, prompt_file, tokenizer)
     _check_plot(plot, bool(lengths or answers))
     predictor = Predictor.load(session.directory(artifact))
@@ -102,8 +128,9 @@ def plan(
     planned = []
     for one in predictor.choose(model or (), conditions):
         hardware = one.model.record.hardware
-        prices = prices_on(hardware, price_per_kwh, device_price, lifetime_years)
-        planned.append((one, Demand(limits, confidence, prices, parallel, context_tokens)))
+        with naming_options(DEMAND_OPTIONS):
+            prices = prices_on(hardware, price_per_kwh, device_price, lifetime_years)
+            planned.append((one, Demand(limits, confidence, prices, parallel, context_tokens)))
     if lengths or answers:
         plans = _plans(planned, lengths, answers)
         feasible = all(one.feasible for one in plans)
@@ -119,7 +146,7 @@ def plan(
         if as_json:
             session.show_json(frontiers)
         else:
-            show_frontiers(session.console, frontiers)
+            show_frontiers(session.console, frontiers, [one for one, _ in planned])
     if not feasible:
         raise typer.Exit(INFEASIBLE)
 
@@ -151,8 +178,11 @@ def _check_plot(plot: Path | None, given: bool) -> None:
 
 def _plans(planned: Planned, lengths: Sequence[int], answers: Sequence[int]) -> list[Plan]:
     """Plan every prompt or answer with every model."""
-    found = [longest_answer(one, count, demand) for one, demand in planned for count in lengths]
-    found += [longest_prompt(one, count, demand) for one, demand in planned for count in answers]
+    with naming_options(LENGTH_OPTIONS):
+        found = [longest_answer(one, count, demand) for one, demand in planned for count in lengths]
+        found += [
+            longest_prompt(one, count, demand) for one, demand in planned for count in answers
+        ]
     return found
 
 

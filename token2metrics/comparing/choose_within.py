@@ -11,6 +11,7 @@ from token2metrics.comparing.comparison import (
     Choice,
     ChoiceLimits,
     ConfigurationResult,
+    Objective,
     Shortfall,
 )
 
@@ -26,16 +27,23 @@ def choose_within(priced: Sequence[ConfigurationResult], limits: ChoiceLimits) -
 
     Returns:
         The best quality among those that keep all limits for certain; of equal ones the fastest,
-        then the one with the least energy.
+        then the one with the least energy. Without a quality the one that takes the least energy
+        at most, or the fastest where the energy of one is unknown.
     """
     keeping = [place for place, one in enumerate(priced) if keeps(one, limits)]
-    rated = [place for place in keeping if priced[place].quality is not None]
-    best = min(rated, key=lambda place: _preference(priced[place]), default=None)
+    best, best_by = _best(priced, keeping) if keeping else (None, None)
     nearest, short = None, tuple[Shortfall, ...]()
     if not keeping:
         nearest = min(range(len(priced)), key=lambda place: _distance(priced[place], limits))
         short = shortfalls(priced[nearest], limits)
-    return Choice(limits=limits, keeping=len(keeping), best=best, nearest=nearest, shortfalls=short)
+    return Choice(
+        limits=limits,
+        keeping=len(keeping),
+        best=best,
+        best_by=best_by,
+        nearest=nearest,
+        shortfalls=short,
+    )
 
 
 def keeps(one: ConfigurationResult, limits: ChoiceLimits) -> bool:
@@ -75,13 +83,20 @@ def limited_value(one: ConfigurationResult, limit: str) -> float | None:
     }[limit]
 
 
-def _preference(one: ConfigurationResult) -> tuple[float, ...]:
+def _best(priced: Sequence[ConfigurationResult], keeping: Sequence[int]) -> tuple[int, Objective]:
+    """Return the place of the best of some configurations, and what it is best by."""
+    rated = [place for place in keeping if priced[place].quality is not None]
+    metered = all(priced[place].energy.at_most_j is not None for place in keeping)
+    by = Objective.QUALITY if rated else Objective.ENERGY if metered else Objective.LATENCY
+    return min(rated or keeping, key=lambda place: _preference(priced[place], by)), by
+
+
+def _preference(one: ConfigurationResult, by: Objective) -> tuple[float, ...]:
     """Return what makes a configuration better, less being better."""
-    return (
-        -_known(one.quality),
-        _known(one.latency.at_percentile_s),
-        _known(one.energy.at_most_j),
-    )
+    taken = _known(one.latency.at_percentile_s), _known(one.energy.at_most_j)
+    if by is Objective.QUALITY:
+        return (-_known(one.quality), *taken)
+    return taken[::-1] if by is Objective.ENERGY else taken
 
 
 def _distance(one: ConfigurationResult, limits: ChoiceLimits) -> float:

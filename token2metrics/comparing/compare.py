@@ -18,12 +18,10 @@ from token2metrics.comparing.configurations import Configuration
 from token2metrics.comparing.pareto import Point, pareto_front
 from token2metrics.comparing.summarise import summarise
 from token2metrics.comparing.totals import DEFAULT_PERCENTILE, Totals
+from token2metrics.comparing.unranked import METERED, check_latencies, unranked_notes
 from token2metrics.errors import DataError, RequestError
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.prediction.workload import WorkloadSummary
-
-MEASURED = (Objective.ENERGY, Objective.COST)
-"""Objectives that rest on measured energy."""
 
 NO_LIMITS = ChoiceLimits()
 
@@ -51,10 +49,11 @@ def compare_totals(
 
     Raises:
         RequestError: If a limit is no number above 0.
-        DataError: If a chosen objective is known of no configuration.
+        DataError: If no configuration has a latency, or none has a chosen objective.
     """
     check_limits(limits)
     priced = [summarise(*pair, percentile) for pair in zip(compared, totals, strict=True)]
+    check_latencies(priced)
     decode_only = all(one.energy.mean_j is None for one in priced)
     wanted = _objectives(priced, objectives, decode_only)
     fronted = _with_front(priced, wanted, decode_only)
@@ -65,10 +64,10 @@ def compare_totals(
         percentile=percentile,
         confidence=confidence,
         objectives=wanted,
-        decode_only=decode_only and any(one in MEASURED for one in wanted),
+        decode_only=decode_only and any(one in METERED for one in wanted),
         configurations=tuple(fronted),
         choice=choose_within(fronted, limits) if limits != NO_LIMITS else None,
-        notes=_notes(fronted),
+        notes=(*unranked_notes(fronted, wanted), *_notes(fronted)),
     )
 
 

@@ -161,8 +161,9 @@ class Choice(Result, frozen=True):
     Attributes:
         limits: The limits.
         keeping: How many configurations keep all of them.
-        best: Place of the best one in the comparison, by quality; None where none keeps them, or
-            without qualities.
+        best: Place of the best one in the comparison, by quality; without qualities by energy, or
+            by latency where the energy of one is unknown; None where none keeps them.
+        best_by: What it is best by; None where none keeps them.
         nearest: Place of the one that comes nearest where none keeps them.
         shortfalls: What that one does not keep.
     """
@@ -170,6 +171,7 @@ class Choice(Result, frozen=True):
     limits: ChoiceLimits
     keeping: int
     best: int | None
+    best_by: Objective | None
     nearest: int | None
     shortfalls: tuple[Shortfall, ...]
 

@@ -34,11 +34,11 @@ def bounds_for(model: FittedModel, demand: Demand) -> UpperBounds:
         if demand.parallel > SINGLE and formula.parallel is None:
             raise _untold(model, f"{demand.parallel} samples at once, of which no row was measured")
     stated = demand.limits.stated
-    blind = _unmetered(model) and stated_limit_w(model.record.hardware) is None
+    blind = unmetered_phases(model) and stated_limit_w(model.record.hardware) is None
     if blind and ENERGY_LIMITS.difference({COST_LIMIT}) & set(stated):
         raise _untold(
             model,
-            f"the energy of {' and '.join(_unmetered(model))}, which was never metered, on a "
+            f"the energy of {' and '.join(unmetered_phases(model))}, which was never metered, on a "
             "device whose power limit is not stated",
         )
     bounds = UpperBounds.of(model, demand, stated)
@@ -72,7 +72,7 @@ def notes_on(model: FittedModel, demand: Demand, watched: Collection[str]) -> tu
     """
     notes = []
     limit_w = stated_limit_w(model.record.hardware)
-    unmetered = " and ".join(_unmetered(model))
+    unmetered = " and ".join(unmetered_phases(model))
     if unmetered and limit_w is not None and ENERGY_LIMITS & set(watched):
         notes.append(
             f"{unmetered}: no measured energy, so power counts with the device's limit of "
@@ -86,7 +86,7 @@ def notes_on(model: FittedModel, demand: Demand, watched: Collection[str]) -> tu
     return tuple(notes)
 
 
-def _unmetered(model: FittedModel) -> list[Phase]:
+def unmetered_phases(model: FittedModel) -> list[Phase]:
     """Return the phases without measured energy."""
     return [phase for phase, formula in model.formulas.items() if formula.head is None]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from token2metrics.planning.answerable import SHORTEST, bounds_for, notes_on
 from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import most_tokens
+from token2metrics.planning.unshown import unshown_power
 from token2metrics.prediction.predictor import ModelPredictor, check_tokens
 from token2metrics.prediction.result import Result
 
@@ -46,6 +47,8 @@ class Frontier(Result, frozen=True):
             request breaks a limit.
         output_tokens: The longest answer on each step, descending, as the limits alone allow; the
             context may leave room for less.
+        unshown: Why a cap of power cannot be shown to be kept, where even the shortest request
+            breaks it only because a phase was not metered; None otherwise.
         notes: What to know before trusting the frontier.
     """
 
@@ -62,6 +65,7 @@ class Frontier(Result, frozen=True):
     context_tokens: int
     input_tokens: tuple[int, ...]
     output_tokens: tuple[int, ...]
+    unshown: str | None
     notes: tuple[str, ...]
 
     @classmethod
@@ -88,7 +92,7 @@ class Frontier(Result, frozen=True):
         last = point(context_tokens - SHORTEST, NO_TOKEN, first.output_tokens)
         steps = [*_ends(point, first, last), last]
         kept = [step for step in steps if step.output_tokens >= SHORTEST]
-        record = predictor.model.record
+        record, shortest = predictor.model.record, (first.input_tokens, SHORTEST)
         return cls(
             model=record.id,
             name=record.name,
@@ -103,6 +107,7 @@ class Frontier(Result, frozen=True):
             context_tokens=context_tokens,
             input_tokens=tuple(step.input_tokens for step in kept),
             output_tokens=tuple(step.output_tokens for step in kept),
+            unshown=None if kept else unshown_power(predictor.model, demand, bounds, shortest),
             notes=notes_on(predictor.model, demand, limits.stated),
         )
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from token2metrics.planning.answerable import SHORTEST, bounds_for, notes_on, room_beside
 from token2metrics.planning.at_most import UpperBounds
 from token2metrics.planning.limits import AtMost, Broken, Demand, Limits
+from token2metrics.planning.unshown import unshown_power
 from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.result import Result
 
@@ -44,6 +45,8 @@ class Plan(Result, frozen=True):
         next_at_most: What one token more takes at most; None where the context or infeasibility
             ends the plan.
         broken: Limits that one token more breaks, or that the shortest request breaks already.
+        unshown: Why a cap of power cannot be shown to be kept, where the shortest request breaks it
+            only because a phase was not metered; None otherwise.
         notes: What to know before trusting the plan.
     """
 
@@ -66,6 +69,7 @@ class Plan(Result, frozen=True):
     at_most: AtMost
     next_at_most: AtMost | None
     broken: tuple[Broken, ...]
+    unshown: str | None
     notes: tuple[str, ...]
 
 
@@ -163,6 +167,7 @@ def _plan(
         at_most=at_most,
         next_at_most=following,
         broken=limits.broken_by(at_most if following is None else following),
+        unshown=None if feasible else unshown_power(predictor.model, demand, bounds, ends[0]),
         notes=(*notes_on(predictor.model, demand, every), *_outside(predictor, ends[0], demand)),
     )
 

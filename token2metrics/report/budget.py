@@ -69,12 +69,13 @@ def _show_budget(console: Console, one: Budget) -> None:
 def _asked(one: Budget) -> str:
     """Say what the mean request is."""
     load = one.load
+    samples = "" if load.parallel == 1 else f" of {load.parallel} answers"
+    if load.requests == 1:
+        prompt = counted(round(load.input_tokens), "input token")
+        return f"{prompt}, {counted(round(load.output_tokens), 'output token')}{samples}"
     lengths = (
         f"{digits(load.input_tokens)} input tokens, {digits(load.output_tokens)} output tokens"
     )
-    samples = "" if load.parallel == 1 else f" of {load.parallel} answers"
-    if load.requests == 1:
-        return f"{lengths}{samples}"
     return f"mean of {counted(load.requests, 'request')}: {lengths}{samples}"
 
 

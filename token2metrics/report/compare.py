@@ -158,9 +158,11 @@ def _quality(one: ConfigurationResult) -> str:
 def _legend(found: Comparison) -> list[str]:
     """Explain the marks."""
     lines = []
-    if found.objectives:
+    if any(one.on_front is not None for one in found.configurations):
         words = [_objective(one, found) for one in found.objectives]
-        lines.append(f"{FRONT} Pareto front of {_listed(words)}: nothing compared is better")
+        whole = all(one.on_front is not None for one in found.configurations)
+        among = "compared" if whole else "ranked"
+        lines.append(f"{FRONT} Pareto front of {_listed(words)}: nothing {among} is better")
     if any(one.energy.mean_j is None and one.energy.decode_mean_j for one in found.configurations):
         lines.append(f"{DECODE_ONLY} decode only: no energy of prefill was measured")
     return lines
@@ -202,21 +204,29 @@ def _show_choice(console: Console, found: Comparison, choice: Choice, names: Seq
         show_title(console, f"nothing keeps the limits; nearest: {names[choice.nearest]}")
         for short in choice.shortfalls:
             show_line(console, _shortfall(short, found), WARNING_STYLE)
-    elif choice.best is None:
+    elif choice.best is not None:
+        _show_best(console, found, choice, choice.best, names)
+
+
+def _show_best(
+    console: Console, found: Comparison, choice: Choice, place: int, names: Sequence[str]
+) -> None:
+    """Name the configurations that keep the limits, the best one, and what it takes of them."""
+    best, name = found.configurations[place], names[place]
+    if choice.best_by is Objective.QUALITY:
+        keeping = f"({choice.keeping} of {len(names)} keep them)"
+        title = f"best quality within the limits: {name}, {_quality(best)} {keeping}"
+    else:
         kept = [n for n, one in zip(names, found.configurations, strict=True) if one.keeps_limits]
         show_title(console, f"{choice.keeping} of {len(names)} keep the limits: {', '.join(kept)}")
-    else:
-        best = found.configurations[choice.best]
-        show_title(
-            console,
-            f"best quality within the limits: {names[choice.best]}, {_quality(best)} "
-            f"({choice.keeping} of {len(names)} keep them)",
-        )
-        for name, most in asdict(choice.limits).items():
-            if most is not None:
-                words, unit = _limit(name, found)
-                taken = unit(limited_value(best, name))
-                show_line(console, f"{words}: {taken} of {unit(most)}")
+        least = f"least energy within them: {name}, at most {joules(best.energy.at_most_j)}"
+        fastest = f"least latency within them: {name}, {seconds(best.latency.at_percentile_s)}"
+        title = least if choice.best_by is Objective.ENERGY else fastest
+    show_title(console, title)
+    for limit, most in asdict(choice.limits).items():
+        if most is not None:
+            words, unit = _limit(limit, found)
+            show_line(console, f"{words}: {unit(limited_value(best, limit))} of {unit(most)}")
 
 
 def _limit(name: str, found: Comparison) -> tuple[str, Callable[[float | None], str]]:

@@ -15,11 +15,13 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from token2metrics.comparing.comparison import Comparison, ConfigurationResult
 from token2metrics.comparing.pareto import pareto_front
+from token2metrics.comparing.unranked import unranked_notes
 from token2metrics.errors import DataError
 from token2metrics.files import replacing
 from token2metrics.report.configuration_names import common_conditions, names_of
 from token2metrics.report.plots import COLOURS, DOTS_PER_INCH, MARKERS
 from token2metrics.report.point_labels import FONT_SIZE, place_labels
+from token2metrics.report.units import counted
 
 WIDTH_INCHES, HEIGHT_INCHES = 8.0, 5.5
 MOST_LABELS = 24
@@ -62,7 +64,7 @@ class Scene:
         y_label: Name and unit of the second.
         rising: Whether more is better on the second axis: quality.
         title: What all share.
-        front: What the front of the comparison is about.
+        front: What the front of the comparison is about, and what is not on it or not drawn.
     """
 
     points: tuple[Point, ...]
@@ -133,8 +135,22 @@ def scene_of(found: Comparison) -> Scene:
         y_label="quality" if rated else f"{where} / s",
         rising=rated,
         title=common_conditions(shown),
-        front=", ".join(found.objectives),
+        front="\n".join(_front_words(found, len(points))),
     )
+
+
+def _front_words(found: Comparison, drawn: int) -> list[str]:
+    """Say what filled markers mean, which configurations have none, and how many are not drawn."""
+    compared = found.configurations
+    hidden = len(compared) - drawn
+    beyond = [
+        f"{hidden} of {counted(len(compared), 'configuration')} not drawn: a value is unknown"
+    ]
+    return [
+        f"filled: Pareto front of {', '.join(found.objectives)}",
+        *unranked_notes(compared, found.objectives),
+        *(beyond if hidden else []),
+    ]
 
 
 def _decode_only(found: Comparison) -> bool:
@@ -168,7 +184,7 @@ def _draw_legend(figure: Figure, scene: Scene) -> None:
         loc="outside lower center",
         ncols=min(len(handles), LEGEND_COLUMNS),
         frameon=False,
-        title=f"filled: Pareto front of {scene.front}",
+        title=scene.front,
         title_fontsize=FONT_SIZE,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from token2metrics.planning.at_most import POWER_LIMIT
 from token2metrics.planning.plan import OUTPUT_TOKENS, Plan
 from token2metrics.report.limit_words import (
     WORDS,
@@ -56,7 +57,8 @@ def _verdict(plan: Plan) -> str:
     if plan.parallel > 1:
         how += f", {plan.parallel} answers at once"
     if not plan.feasible:
-        return f"nothing keeps the limits {how}"
+        nothing = "nothing keeps" if plan.unshown is None else "nothing can be shown to keep"
+        return f"{nothing} the limits {how}"
     prompt = counted(plan.input_tokens or 0, "input token")
     answer = counted(plan.output_tokens or 0, "output token")
     if plan.sought == OUTPUT_TOKENS:
@@ -69,6 +71,8 @@ def _ending(plan: Plan) -> str:
     if plan.ended_by_context:
         context = counted(plan.context_tokens, "token")
         return f"no limit ends it, but the context of {context}"
+    if plan.unshown is not None:
+        return f"the limit of mean power cannot be shown: {plan.unshown}"
     subject = f"one {_sought(plan)} more" if plan.feasible else _shortest(plan)
     return f"{subject} breaks the limit of {excesses(plan.broken)}"
 
@@ -105,13 +109,23 @@ def _show_rows(console: Console, plans: Sequence[Plan]) -> None:
             _count(plan.input_tokens),
             _count(plan.output_tokens),
             *(WORDS[name][1](getattr(plan.at_most, name)) for name in stated),
-            "context" if plan.ended_by_context else excesses(plan.broken),
+            _ended_by(plan),
         )
     console.print(table)
-    if not all(plan.feasible for plan in plans):
+    if any(not plan.feasible and plan.unshown is None for plan in plans):
         words = f"{UNKNOWN} nothing: one token alone breaks a limit"
         show_line(console, words, WARNING_STYLE)
+    for plan in plans:
+        if plan.unshown is not None:
+            show_line(console, f"{plan.name}: {_ending(plan)}", WARNING_STYLE)
     show_notes(console, [tuple(f"{plan.name} {note}" for note in plan.notes) for plan in plans])
+
+
+def _ended_by(plan: Plan) -> str:
+    """Say what ends a plan, shortly."""
+    if plan.unshown is not None:
+        return f"{WORDS[POWER_LIMIT][0]} not shown"
+    return "context" if plan.ended_by_context else excesses(plan.broken)
 
 
 def _count(tokens: int | None) -> str:
