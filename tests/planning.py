@@ -87,6 +87,8 @@ def predicted_at_most(
     energy_j = None if energy is None else energy.upper
     cost = price(latency_s, energy_j, demand.prices)
     parts = [part for part in (cost.electricity, cost.ownership) if part is not None]
+    if energy_j is None and demand.prices is not None and demand.prices.price_per_kwh > 0.0:
+        parts = []
     hungry = priced(without_saving(model)) if power else prediction
     limit_w = model.record.hardware.power_limit_w
     hungriest_w = max(_power_w(part, limit_w) for part in (hungry.prefill, hungry.decode))

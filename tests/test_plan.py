@@ -135,7 +135,7 @@ def test_power_is_that_of_the_hungrier_phase(small: ModelPredictor) -> None:
 
 
 def test_the_cost_is_electricity_and_wear() -> None:
-    """Each where it is known; a note says which one is missing, an error that both are."""
+    """Wear where it is known, as a note says; current that nobody knows is an error."""
     model = drawn()
     hardware = model.record.hardware
     both = Demand(Limits(cost=ANY), prices=prices_on(hardware), context_tokens=20)
@@ -154,10 +154,9 @@ def test_the_cost_is_electricity_and_wear() -> None:
     missing = longest_answer(ModelPredictor(model), 10, current).notes
     assert "the cost leaves the device out: its price is not known" in missing
     blind = with_limit(without_heads(model, set(Phase)), UNLIMITED_POWER_W)
-    notes = longest_answer(ModelPredictor(blind), 10, both).notes
-    assert "the cost leaves electricity out: no energy is known" in notes
-    for demand in (current, Demand(Limits(cost=1.0))):
-        with pytest.raises(RequestError, match="neither its energy nor the device's price"):
+    assert longest_answer(ModelPredictor(blind), 10, wear).feasible
+    for demand in (both, current, Demand(Limits(cost=1.0))):
+        with pytest.raises(RequestError, match="its cost: its energy is not known"):
             longest_answer(ModelPredictor(blind), 10, demand)
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from token2metrics.budgeting.budget_result import BreakEven, Carbon, OwnCost, Rate
-from token2metrics.budgeting.estimates import rising
+from token2metrics.budgeting.estimates import added, rising
 from token2metrics.budgeting.request_load import Estimate, RequestLoad
 from token2metrics.errors import RequestError
 from token2metrics.prediction.money import JOULES_PER_KWH, SECONDS_PER_YEAR, price
@@ -14,9 +14,11 @@ from token2metrics.prediction.result import Prices
 
 MILLION = 1e6
 WATTS_PER_KW = 1e3
-HOURS_PER_YEAR = SECONDS_PER_YEAR / 3600.0
+SECONDS_PER_HOUR = 3_600.0
+HOURS_PER_DAY = 24.0
+HOURS_PER_YEAR = SECONDS_PER_YEAR / SECONDS_PER_HOUR
 MONTHS_PER_YEAR = 12.0
-DAYS_PER_MONTH = SECONDS_PER_YEAR / 86_400.0 / MONTHS_PER_YEAR
+DAYS_PER_MONTH = HOURS_PER_YEAR / HOURS_PER_DAY / MONTHS_PER_YEAR
 HOURS_PER_MONTH = HOURS_PER_YEAR / MONTHS_PER_YEAR
 SECONDS_PER_MONTH = SECONDS_PER_YEAR / MONTHS_PER_YEAR
 
@@ -62,8 +64,8 @@ def own_cost(load: RequestLoad, prices: Prices, rate: Rate | None) -> OwnCost:
     electricity = rising(
         lambda joules: joules / JOULES_PER_KWH * prices.price_per_kwh, load.energy_j
     )
-    ownership = price(load.latency_s.value, None, prices).ownership
-    per_request = rising(lambda paid: paid + (ownership or 0.0), electricity)
+    ownership = _ownership(load, prices)
+    per_request = electricity if ownership is None else added(electricity, ownership)
     return OwnCost(
         prices=prices,
         electricity=electricity,
@@ -72,6 +74,14 @@ def own_cost(load: RequestLoad, prices: Prices, rate: Rate | None) -> OwnCost:
         per_million_output_tokens=_per_million(per_request, load),
         at_rate_per_request=None if rate is None else _at_rate(rate, prices),
     )
+
+
+def _ownership(load: RequestLoad, prices: Prices) -> Estimate | None:
+    """Return the device for the seconds that a request takes; None without a device price."""
+    if prices.device_price is None:
+        return None
+    a_second = price(1.0, None, prices).ownership or 0.0
+    return rising(lambda seconds: seconds * a_second, load.latency_s)
 
 
 def _at_rate(rate: Rate, prices: Prices) -> Estimate | None:

@@ -72,7 +72,7 @@ class OwnCost(Result, frozen=True):
 
     prices: Prices
     electricity: Estimate
-    ownership: float | None
+    ownership: Estimate | None
     per_request: Estimate
     per_million_output_tokens: Estimate | None
     at_rate_per_request: Estimate | None

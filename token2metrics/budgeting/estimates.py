@@ -57,6 +57,24 @@ def joined(function: Callable[[float, float], float], one: Estimate, other: Esti
     )
 
 
+def added(one: Estimate, other: Estimate) -> Estimate:
+    """Return a sum; its ends are those of both, however their errors go together.
+
+    Args:
+        one: A quantity.
+        other: Another one.
+    """
+
+    def both(first: float | None, second: float | None) -> float | None:
+        return None if first is None or second is None else first + second
+
+    return Estimate(
+        value=both(one.value, other.value),
+        lower=both(one.lower, other.lower),
+        upper=both(one.upper, other.upper),
+    )
+
+
 def quotient(one: Estimate, other: Estimate) -> Estimate:
     """Return a quotient of quantities of at least 0; unknown where the denominator may be 0.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from token2metrics.artifact.load import load_artifact
+from token2metrics.artifact.manifest import MANIFEST_NAME
 from token2metrics.cli.measure_options import (
     DEFAULT_MAX_INPUT_TOKENS,
     DEFAULT_MAX_OUTPUT_TOKENS,
@@ -97,7 +98,8 @@ def next_points(
         data=tuple(data or ()),
         where=Conditions(device, power_mode, runtime, precision),
     )
-    choose_experiments(options, session.settings.configs)
+    if not (session.directory(artifact) / MANIFEST_NAME).exists():
+        choose_experiments(options, session.settings.configs)
     with needing(PURPOSE):
         from token2metrics.training.run import configure_torch
 

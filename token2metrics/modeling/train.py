@@ -206,9 +206,7 @@ def _most_stated(rows: pl.DataFrame, condition: str) -> str | None:
     """Return the condition that most rows state; unstated where none does, None without rows."""
     counted = rows.group_by(condition).len()
     stated = counted.filter(pl.col(condition) != UNSTATED)
-    ranked = (stated if stated.height else counted).sort(
-        "len", condition, descending=[True, False]
-    )
+    ranked = (stated if stated.height else counted).sort("len", condition, descending=[True, False])
     return str(ranked.item(0, condition)) if ranked.height else None
 
 

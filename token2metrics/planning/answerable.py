@@ -43,7 +43,10 @@ def bounds_for(model: FittedModel, demand: Demand) -> UpperBounds:
         )
     bounds = UpperBounds.of(model, demand, stated)
     if COST_LIMIT in stated and bounds(SHORTEST, SHORTEST).cost is None:
-        raise _untold(model, "its cost: neither its energy nor the device's price is known")
+        raise _untold(
+            model,
+            "its cost: its energy is not known, or neither electricity nor the device has a price",
+        )
     return bounds
 
 
@@ -78,11 +81,9 @@ def notes_on(model: FittedModel, demand: Demand, watched: Collection[str]) -> tu
             f"{unmetered}: no measured energy, so power counts with the device's limit of "
             f"{limit_w:g} W"
         )
-    if COST_LIMIT in watched and demand.prices is not None:
-        if unmetered and limit_w is None:
-            notes.append("the cost leaves electricity out: no energy is known")
-        if demand.prices.device_price is None:
-            notes.append("the cost leaves the device out: its price is not known")
+    prices = demand.prices
+    if COST_LIMIT in watched and prices is not None and prices.device_price is None:
+        notes.append("the cost leaves the device out: its price is not known")
     return tuple(notes)
 
 

@@ -211,7 +211,12 @@ def stated_limit_w(hardware: HardwareRecord) -> float | None:
 
 
 def total_cost(latency_s: float, energy_j: float | None, prices: Prices | None) -> float | None:
-    """Return the money for electricity and wear, whichever is known; None without either."""
+    """Return the money for electricity, where it costs anything, and for wear, where it is known.
+
+    None without either, or where electricity costs and nobody knows how much is used.
+    """
+    if prices is None or (energy_j is None and prices.price_per_kwh > 0.0):
+        return None
     cost = price(latency_s, energy_j, prices)
     known = [part for part in (cost.electricity, cost.ownership) if part is not None]
     return sum(known) if known else None

@@ -153,7 +153,11 @@ def _cost(cost: OwnCost) -> list[Line]:
         lines.append((f"device, {lifetime}", f"{prices.device_price:,g}", ""))
     lines += [
         _line("1,000 requests: electricity", _thousand, cost.electricity),
-        ("1,000 requests: the device, busy", _thousand(cost.ownership), ""),
+        (
+            ("1,000 requests: the device, busy", UNKNOWN, "")
+            if cost.ownership is None
+            else _line("1,000 requests: the device, busy", _thousand, cost.ownership)
+        ),
         _line("1,000 requests: both", _thousand, cost.per_request),
         _line("1,000,000 output tokens: both", digits, cost.per_million_output_tokens),
     ]

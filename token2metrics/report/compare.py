@@ -26,6 +26,7 @@ from token2metrics.report.units import (
     digits,
     joules,
     seconds,
+    upper_end,
     watts,
 )
 
@@ -71,7 +72,7 @@ def _show_times(console: Console, found: Comparison, names: Sequence[str]) -> No
     """Print latencies and speed."""
     single = not found.workload.files
     chosen = [] if found.percentile in REPORTED_PERCENTILES else [f"p{found.percentile:g}"]
-    upper = f"{(1.0 + found.confidence) / 2.0:.0%} below"
+    upper = upper_end(found.confidence)
     latency = ["latency", upper] if single else ["mean", "p50", "p95", "p99", *chosen]
     first = "TTFT" if single else "TTFT p95"
     rated = any(one.quality is not None for one in found.configurations)

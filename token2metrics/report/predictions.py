@@ -16,7 +16,16 @@ from token2metrics.report.tables import (
     show_pairs,
     show_title,
 )
-from token2metrics.report.units import UNKNOWN, counted, digits, joules, money, seconds, watts
+from token2metrics.report.units import (
+    UNKNOWN,
+    counted,
+    digits,
+    joules,
+    money,
+    seconds,
+    upper_end,
+    watts,
+)
 
 OUTSIDE = "*"
 DECODE_ONLY = "†"
@@ -74,7 +83,7 @@ def show_requests(console: Console, predictions: Sequence[Prediction]) -> None:
         several_answers = predictions[0].parallel > SINGLE
         suffix = f", {predictions[0].parallel} answers at once" if several_answers else ""
         show_title(console, _conditions(predictions[0]) + suffix)
-    upper = f"{(1.0 + predictions[0].confidence) / 2.0:.0%} below"
+    upper = upper_end(predictions[0].confidence)
     table = build_table(
         ["model", "device"] if several else ["model"],
         ["in", "out", "latency", upper, "TTFT", "TPOT", "energy", "power", ""],

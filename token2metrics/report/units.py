@@ -17,6 +17,7 @@ ENERGY: Scale = ((1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"))
 BYTES: Scale = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 FLOP: Scale = ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP"))
 POWER: Scale = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
+PERCENT = 100.0
 
 
 def digits(value: float | None) -> str:
@@ -83,3 +84,8 @@ def money(value: float | None) -> str:
 def counted(count: int, noun: str) -> str:
     """Write a count with its noun in the right number."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def upper_end(confidence: float) -> str:
+    """Name the upper end of two-sided intervals by how many lie below it."""
+    return f"{PERCENT * (1.0 + confidence) / 2.0:g}% below"
