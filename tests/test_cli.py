@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.comparing import known
 from tests.conftest import Run, refused
 from token2metrics import __version__
 from token2metrics.cli import demo
+from token2metrics.cli.app import app
 from token2metrics.cli.progress import ProgressBar
 from token2metrics.cli.session import PACKAGE_LOGGER, open_session
 from token2metrics.errors import ConfigurationError
@@ -19,7 +21,10 @@ from token2metrics.files import replacing, write_file
 from token2metrics.prediction.predictor import Predictor
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("train", "predict", "evaluate", "bench", "batch-predict", "count-tokens")
+COMMANDS = tuple(
+    str(command.name or known(command.callback).__name__).replace("_", "-")
+    for command in app.registered_commands
+)
 SECONDS_PER_ANSWER = 60
 
 
@@ -43,6 +48,12 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 def test_version(run: Run) -> None:
     """``--version`` prints the version and nothing else."""
     assert run("--version").out == f"token2metrics {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    """With an example of its use."""
+    assert f"python main.py {command} " in (ROOT / "README.md").read_text()
 
 
 def test_no_command_and_wrong_commands(run: Run) -> None:

@@ -29,6 +29,7 @@ from token2metrics.artifact.save import save_artifact
 from token2metrics.errors import ArtifactError, RequestError
 from token2metrics.prediction.assemble import NO_PARALLEL
 from token2metrics.prediction.expressions import LIMIT_COLUMNS, POINT_COLUMNS, expressions
+from token2metrics.prediction.phase_expressions import phase_expressions
 from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.result import PhasePrediction, Prediction
 from token2metrics.vocabulary import MAX_PARALLEL, Phase
@@ -113,6 +114,21 @@ def test_saving_and_expressions_agree(
     folder: Path = tmp_path_factory.mktemp("saved")
     save_artifact(folder, [model])
     assert priced(load_artifact(folder).models[0], request_, samples) == expected
+    frame = pl.DataFrame({"i": [request_[0]], "o": [request_[1]]})
+    priced_by = phase_expressions(model, pl.col("i"), pl.col("o"), samples)
+    for phase, part in zip(priced_by.values(), (expected.prefill, expected.decode), strict=True):
+        row = frame.select(s=phase.latency_s, j=phase.energy_j).row(0)
+        wanted = (known(part.latency_s), known(part.energy_j))
+        assert row == pytest.approx(wanted, rel=EXPRESSION_SLACK, abs=1e-290)
+
+
+@pytest.mark.law
+@fewer_examples()
+@given(seed=seeds, request_=requests, samples=several)
+def test_intervals_in_tables_agree(seed: int, request_: tuple[int, int], samples: int) -> None:
+    """A table's columns, its intervals among them, are those of single requests."""
+    model = lawful_model(COMBINATIONS[0], seed)
+    expected = priced(model, request_, samples)
     frame = pl.DataFrame({"i": [request_[0]], "o": [request_[1]]})
     columns = expressions(model, pl.col("i"), pl.col("o"), parallel=samples)
     row = frame.select(**columns).row(0, named=True)

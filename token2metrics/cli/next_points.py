@@ -98,7 +98,7 @@ def next_points(
         data=tuple(data or ()),
         where=Conditions(device, power_mode, runtime, precision),
     )
-    if not (session.directory(artifact) / MANIFEST_NAME).exists():
+    if not _is_trained(session.directory(artifact), model):
         choose_experiments(options, session.settings.configs)
     with needing(PURPOSE):
         from token2metrics.training.run import configure_torch
@@ -118,6 +118,13 @@ def next_points(
     )
     found = _designed(session, options, artifact, wish)
     _show(session, found, output, as_json)
+
+
+def _is_trained(directory: Path, model: str) -> bool:
+    """Return whether an artifact knows a model, which then needs no experiment file."""
+    if not (directory / MANIFEST_NAME).exists():
+        return False
+    return any(one.record.answers_to(model) for one in load_artifact(directory).models)
 
 
 def _above_zero(option: str, value: float | None) -> None:
