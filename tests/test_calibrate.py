@@ -61,7 +61,7 @@ def test_a_running_engine_becomes_a_calibrated_artifact(
         assert phase["after"]["width_percent"] > 0.0
         assert "rows of random-llama on desk" in phase["after"]["rests_on"]
     where = Conditions(device="desk", runtime="llama.cpp", precision="q8_0")
-    predicted = Predictor.load(place / "out").select("random", where)(128, 8)
+    predicted = Predictor.load(place / "out").select("random", where)(128, 64)
     assert predicted.decode.power_w == pytest.approx(15.0, rel=0.1)
     only = ("calibrate", "--config", "experiment.py", "--device", "desk")
     second = run(*only, *EFFORT, *target, "--points", 3)
