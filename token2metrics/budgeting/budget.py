@@ -12,9 +12,9 @@ from token2metrics.budgeting.budget_result import Battery, Budget, PowerCap, Rat
 from token2metrics.budgeting.estimates import falling, joined, per, quotient, rising
 from token2metrics.budgeting.request_load import Estimate, RequestLoad
 from token2metrics.errors import RequestError
+from token2metrics.prediction.money import SECONDS_PER_HOUR
 from token2metrics.prediction.result import Prices
 
-SECONDS_PER_HOUR = 3600.0
 POWER, TIME, IDLE = "power", "time", "idle"
 
 

@@ -9,12 +9,11 @@ from token2metrics.budgeting.budget_result import BreakEven, Carbon, OwnCost, Ra
 from token2metrics.budgeting.estimates import added, rising
 from token2metrics.budgeting.request_load import Estimate, RequestLoad
 from token2metrics.errors import RequestError
-from token2metrics.prediction.money import JOULES_PER_KWH, SECONDS_PER_YEAR, price
+from token2metrics.prediction.money import JOULES_PER_KWH, SECONDS_PER_HOUR, SECONDS_PER_YEAR, price
 from token2metrics.prediction.result import Prices
 
 MILLION = 1e6
 WATTS_PER_KW = 1e3
-SECONDS_PER_HOUR = 3_600.0
 HOURS_PER_DAY = 24.0
 HOURS_PER_YEAR = SECONDS_PER_YEAR / SECONDS_PER_HOUR
 MONTHS_PER_YEAR = 12.0

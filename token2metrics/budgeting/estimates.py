@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 
 from token2metrics.budgeting.request_load import Estimate
@@ -46,14 +47,10 @@ def joined(function: Callable[[float, float], float], one: Estimate, other: Esti
         one: The first quantity.
         other: The second.
     """
-
-    def applied(first: float | None, second: float | None) -> float | None:
-        return None if first is None or second is None else function(first, second)
-
     return Estimate(
-        value=applied(one.value, other.value),
-        lower=applied(one.lower, other.upper),
-        upper=applied(one.upper, other.lower),
+        value=_of_both(function, one.value, other.value),
+        lower=_of_both(function, one.lower, other.upper),
+        upper=_of_both(function, one.upper, other.lower),
     )
 
 
@@ -64,14 +61,10 @@ def added(one: Estimate, other: Estimate) -> Estimate:
         one: A quantity.
         other: Another one.
     """
-
-    def both(first: float | None, second: float | None) -> float | None:
-        return None if first is None or second is None else first + second
-
     return Estimate(
-        value=both(one.value, other.value),
-        lower=both(one.lower, other.lower),
-        upper=both(one.upper, other.upper),
+        value=_of_both(operator.add, one.value, other.value),
+        lower=_of_both(operator.add, one.lower, other.lower),
+        upper=_of_both(operator.add, one.upper, other.upper),
     )
 
 
@@ -89,6 +82,13 @@ def quotient(one: Estimate, other: Estimate) -> Estimate:
 def per(amount: float) -> Callable[[float], float]:
     """Return how often something fits into an amount: without end where it takes nothing."""
     return lambda each: amount / each if each > 0.0 else math.inf
+
+
+def _of_both(
+    function: Callable[[float, float], float], first: float | None, second: float | None
+) -> float | None:
+    """Return a result; None where either quantity is unknown."""
+    return None if first is None or second is None else function(first, second)
 
 
 def _applied(function: Callable[[float], float], value: float | None) -> float | None:

@@ -10,6 +10,7 @@ from token2metrics.prediction.result import Cost, Prices
 
 DEFAULT_PRICE_PER_KWH = 0.30
 JOULES_PER_KWH = 3_600_000.0
+SECONDS_PER_HOUR = 3_600.0
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
 
 

@@ -17,6 +17,7 @@ from token2metrics.budgeting.budget_result import (
     Rate,
 )
 from token2metrics.budgeting.request_load import Estimate
+from token2metrics.prediction.money import SECONDS_PER_HOUR
 from token2metrics.report.tables import WARNING_STYLE, build_table, show_line, show_title
 from token2metrics.report.units import (
     UNKNOWN,
@@ -28,8 +29,6 @@ from token2metrics.report.units import (
     watts,
 )
 
-HOURS_PER_DAY = 24.0
-SECONDS_PER_HOUR = 3600.0
 PERCENT = 100.0
 MASS = ((1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
 HOURS = ((24.0, "days"), (1.0, "h"))
