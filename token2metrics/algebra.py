@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+SQUARE_ROOT = 0.5
+"""The exponent for which there is a faster and exact function."""
+
 
 class Quantity(Protocol):
     """A float, a tensor or an expression: anything with arithmetic."""
@@ -78,6 +81,16 @@ class Algebra(Protocol[T]):
         """Return the level of the last edge below ``value``, or 0."""
 
 
+class RequestAlgebra(Algebra[T], Protocol[T]):
+    """What predictions need beside formulas: cases, and quantities that nobody knows."""
+
+    def unknown(self) -> T:
+        """Return a quantity of which nothing is known; whatever is computed from it is unknown."""
+
+    def select(self, flag: T, then: T, otherwise: T) -> T:
+        """Return ``then`` where ``flag`` is 1, and ``otherwise`` where it is 0."""
+
+
 class FloatAlgebra:
     """Cost formulas on single Python floats."""
 
@@ -111,7 +124,7 @@ class FloatAlgebra:
 
     def power(self, base: float, exponent: float) -> float:
         """Return ``base ** exponent`` for ``base >= 0``."""
-        return math.pow(base, exponent)
+        return math.sqrt(base) if exponent == SQUARE_ROOT else math.pow(base, exponent)
 
     def at_least(self, value: float, threshold: float) -> float:
         """Return 1 where ``value >= threshold`` and 0 elsewhere."""
@@ -121,3 +134,11 @@ class FloatAlgebra:
         """Return the level of the last edge below ``value``, or 0."""
         reached = bisect_left(table.edges, value)
         return float(table.levels[reached - 1]) if reached else 0.0
+
+    def unknown(self) -> float:
+        """Return a quantity of which nothing is known: not a number."""
+        return math.nan
+
+    def select(self, flag: float, then: float, otherwise: float) -> float:
+        """Return ``then`` where ``flag`` is 1, and ``otherwise`` where it is 0."""
+        return then if flag else otherwise

@@ -79,7 +79,22 @@ def workload_of(
         output_tokens: Generated tokens, >= 0.
         traffic: The model's shape.
     """
-    steps = algebra.maximum(output_tokens - 1.0, 0.0)
+    return workload_of_steps(
+        algebra, input_tokens, algebra.maximum(output_tokens - 1.0, 0.0), traffic
+    )
+
+
+def workload_of_steps(
+    algebra: Algebra[T], input_tokens: T, steps: T, traffic: ModelTraffic[T]
+) -> Workload[T]:
+    """Derive the workload of a prompt and decode steps.
+
+    Args:
+        algebra: Where the quantities live.
+        input_tokens: Prompt tokens, >= 0; may be fractional where a bound looks.
+        steps: Decode steps, >= 0, likewise.
+        traffic: The model's shape.
+    """
     return Workload(
         input_tokens=input_tokens,
         steps=steps,

@@ -22,7 +22,7 @@ from token2metrics.prediction.envelope import (
 from token2metrics.prediction.money import price
 from token2metrics.prediction.result import Prices
 from token2metrics.vocabulary import Phase
-from token2metrics.workload import ModelTraffic, Workload, workload_of
+from token2metrics.workload import ModelTraffic, Workload, workload_of, workload_of_steps
 
 ALGEBRA = FloatAlgebra()
 CONTEXT_SAVING = "context_saving"
@@ -104,7 +104,7 @@ class _BoundedPhase:
 
     def _price(self, prompt: float, steps: float) -> PhaseCost[float]:
         """Return what the phase costs at any, even fractional, lengths."""
-        return self._cost(self._workload(prompt, steps + 1.0), self.weights)
+        return self._cost(workload_of_steps(ALGEBRA, prompt, steps, self.traffic), self.weights)
 
     def _workload(self, input_tokens: float, output_tokens: float) -> Workload[float]:
         """Return what a request asks of the model."""

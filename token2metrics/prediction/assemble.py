@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from token2metrics.algebra import FloatAlgebra
+import msgspec
+
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
-from token2metrics.cost import AS_FITTED, PhaseCost
-from token2metrics.intervals import Bounds, bounds_of_sum
+from token2metrics.cost import AS_FITTED
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.bounded import PhaseBounds
 from token2metrics.prediction.money import price
+from token2metrics.prediction.quantities import PHASE_QUANTITIES
 from token2metrics.prediction.result import Interval, PhasePrediction, Prediction, Prices
-from token2metrics.vocabulary import Phase
+from token2metrics.vocabulary import FITTED_PHASES, Phase
 
-ALGEBRA = FloatAlgebra()
 NOTHING_MEASURED = "no measured rows"
 NO_ENERGY = "no measured energy"
 NO_PARALLEL = "no measured rows of several samples at once"
 
+FREE = price(None, None, None)
+"""What a request costs where no price is known."""
 
-@dataclass(frozen=True, slots=True)
-class Request:
+DECODE_FROM = len(PHASE_QUANTITIES)
+REQUEST_FROM = DECODE_FROM * len(FITTED_PHASES)
+"""Where the quantities of decode and of the request begin."""
+
+
+class Request(msgspec.Struct, frozen=True):
     """What is asked.
 
     Attributes:
@@ -38,144 +44,203 @@ class Request:
     parallel: int = SINGLE
 
 
-def phase_prediction(
-    record: PhaseRecord | None,
-    cost: PhaseCost[float] | None,
-    bounded: PhaseBounds[float] | None,
-    request: Request,
-) -> PhasePrediction:
-    """Say what a phase costs, within which bounds, and what that rests on.
+@dataclass(frozen=True)
+class PhaseTeller:
+    """Puts the numbers of a phase into words that no request changes.
 
-    Args:
+    Attributes:
         record: The fitted phase; None where there is none.
-        cost: Its price; None where it has work and no fit.
-        bounded: Its bounds; None without a fit.
-        request: What was asked.
+        parallel: Answers generated at once.
     """
-    if cost is None:
-        missing = NOTHING_MEASURED if record is None else NO_PARALLEL
-        return PhasePrediction(
-            latency_s=None,
-            power_w=None,
-            energy_j=None,
-            rests_on=missing,
-            energy_rests_on=missing,
-            extrapolates=None,
+
+    record: PhaseRecord | None
+    parallel: int
+
+    @cached_property
+    def missing(self) -> str:
+        """Why the phase has no latency, where it has none."""
+        return NOTHING_MEASURED if self.record is None else NO_PARALLEL
+
+    @cached_property
+    def rests_on(self) -> str:
+        """The measurements behind the latency."""
+        if self.record is None:
+            return NOTHING_MEASURED
+        told = [self.record.rests_on]
+        if self.record.level != AS_FITTED:
+            told.append(f"finished requests moved it by a factor of {self.record.level:.4g}")
+        if self.parallel > SINGLE and self.record.parallel is not None:
+            told.append(f"{self.parallel} samples at once: {self.record.parallel.rests_on}")
+        return "; ".join(told)
+
+    @cached_property
+    def energy_rests_on(self) -> str:
+        """The measurements behind power and energy."""
+        head = None if self.record is None else self.record.head
+        return NO_ENERGY if head is None else head.rests_on
+
+    @cached_property
+    def interval_rests_on(self) -> str | None:
+        """What the intervals rest on; None without a fit."""
+        return self.record.margin.method if self.record is not None else None
+
+    @cached_property
+    def measured(self) -> tuple[tuple[str, tuple[float, float], str], ...]:
+        """Each count that was measured: its name, its range, and that in words."""
+        if self.record is None or self.record.hull is None:
+            return ()
+        hull = self.record.hull
+        ends = {"input_tokens": hull.input_tokens, "output_tokens": hull.output_tokens}
+        return tuple(
+            (name, span, f" outside {span[0]:g}..{span[1]:g} measured")
+            for name, span in ends.items()
+            if span is not None
         )
-    working = record is not None and cost.latency_s > 0
-    nothing = None if working else Interval(lower=0.0, upper=0.0)
-    return PhasePrediction(
-        latency_s=cost.latency_s,
-        power_w=cost.power_w,
-        energy_j=cost.energy_j if working or cost.power_w is not None else 0.0,
-        rests_on=_rests_on(record, request.parallel),
-        energy_rests_on=record.head.rests_on if record and record.head else NO_ENERGY,
-        extrapolates=_extrapolates(record, request) if record and working else None,
-        interval_rests_on=record.margin.method if record else None,
-        latency_interval_s=nothing or _interval(bounded.latency_s if bounded else None),
-        power_interval_w=_interval(bounded.power_w if bounded else None),
-        energy_interval_j=nothing or _interval(bounded.energy_j if bounded else None),
-    )
+
+    def __call__(
+        self, numbers: Sequence[float], request: Request, outside: bool
+    ) -> PhasePrediction:
+        """Say what a phase costs.
+
+        Args:
+            numbers: Its ``PHASE_QUANTITIES``.
+            request: What was asked.
+            outside: Whether any phase lies outside its measured range.
+        """
+        (
+            latency_s,
+            latency_lower_s,
+            latency_upper_s,
+            energy_j,
+            energy_lower_j,
+            energy_upper_j,
+            power_w,
+            power_lower_w,
+            power_upper_w,
+        ) = numbers
+        if latency_s != latency_s:
+            return PhasePrediction(
+                latency_s=None,
+                power_w=None,
+                energy_j=None,
+                rests_on=self.missing,
+                energy_rests_on=self.missing,
+                extrapolates=None,
+            )
+        reason = self._extrapolates(request) if outside and latency_s > 0.0 else None
+        return PhasePrediction(
+            latency_s,
+            known(power_w),
+            known(energy_j),
+            self.rests_on,
+            self.energy_rests_on,
+            reason,
+            self.interval_rests_on,
+            Interval(latency_lower_s, latency_upper_s),
+            interval(power_lower_w, power_upper_w),
+            interval(energy_lower_j, energy_upper_j),
+        )
+
+    def _extrapolates(self, request: Request) -> str | None:
+        """Say in which direction a request leaves the measured range."""
+        record = self.record
+        if record is None:
+            return None
+        if record.hull is None:
+            return "no row of this model was measured on this device"
+        reasons = []
+        for (name, (fewest, most), words), count in zip(
+            self.measured, (request.input_tokens, request.output_tokens), strict=False
+        ):
+            if not fewest <= count <= most:
+                reasons.append(f"{name} {count}{words}")
+        most = request.parallel if record.parallel is None else record.parallel.samples[1]
+        if request.parallel > most:
+            reasons.append(f"parallel {request.parallel} above {most} measured")
+        return "; ".join(reasons) or None
 
 
-def _rests_on(record: PhaseRecord | None, parallel: int) -> str:
-    """Say which measurements the latency of a phase rests on."""
-    if record is None:
-        return NOTHING_MEASURED
-    told = [record.rests_on]
-    if record.level != AS_FITTED:
-        told.append(f"finished requests moved it by a factor of {record.level:.4g}")
-    if parallel > SINGLE and record.parallel is not None:
-        told.append(f"{parallel} samples at once: {record.parallel.rests_on}")
-    return "; ".join(told)
+@dataclass(frozen=True)
+class RequestTeller:
+    """Puts the numbers of a request into words.
+
+    Attributes:
+        record: The model.
+        parallel: Answers generated at once.
+    """
+
+    record: ModelRecord
+    parallel: int
+
+    @cached_property
+    def phases(self) -> tuple[PhaseTeller, PhaseTeller]:
+        """Prefill and decode."""
+        prefill, decode = (
+            PhaseTeller(self.record.phases.get(phase), self.parallel) for phase in FITTED_PHASES
+        )
+        return prefill, decode
+
+    @cached_property
+    def power_rail(self) -> str | None:
+        """The rail that energy was measured on."""
+        rails = [p.head.power_rail for p in self.record.phases.values() if p.head is not None]
+        return rails[0] if rails else None
+
+    def __call__(
+        self, numbers: Sequence[float], request: Request, prices: Prices | None
+    ) -> Prediction:
+        """Say what a request costs.
+
+        Args:
+            numbers: Its ``QUANTITIES``.
+            request: What was asked.
+            prices: What money is counted with; None gives no cost.
+        """
+        tell_prefill, tell_decode = self.phases
+        latency, lower_s, upper_s, energy, lower_j, upper_j, power, flag = numbers[REQUEST_FROM:]
+        outside = flag == 1.0
+        prefill = tell_prefill(numbers[:DECODE_FROM], request, outside)
+        decode = tell_decode(numbers[DECODE_FROM:REQUEST_FROM], request, outside)
+        latency_s, energy_j, record = known(latency), known(energy), self.record
+        output_tokens = request.output_tokens
+        made = float(output_tokens * request.parallel)
+        return Prediction(
+            record.id,
+            record.name,
+            record.device,
+            record.power_mode,
+            record.runtime,
+            record.precision,
+            request.input_tokens,
+            output_tokens,
+            request.parallel,
+            prefill,
+            decode,
+            latency_s,
+            energy_j,
+            known(power),
+            prefill.latency_s,
+            _ratio(decode.latency_s, float(output_tokens - 1)) if output_tokens > 1 else None,
+            _ratio(made, latency_s),
+            _ratio(made, energy_j),
+            self.power_rail,
+            FREE if prices is None else price(latency_s, energy_j, prices),
+            request.confidence,
+            interval(lower_s, upper_s),
+            interval(lower_j, upper_j),
+            outside,
+            _notes(prefill, decode),
+        )
 
 
-def _interval(bounded: Bounds[float] | None) -> Interval | None:
-    """Return bounds as a result."""
-    return None if bounded is None else Interval(lower=bounded.lower, upper=bounded.upper)
+def known(number: float) -> float | None:
+    """Return a number; None for what is unknown, which is not a number."""
+    return number if number == number else None
 
 
-def _latencies(phase: PhasePrediction) -> tuple[float | None, Interval | None]:
-    """Return the latency of a phase and its interval."""
-    return phase.latency_s, phase.latency_interval_s
-
-
-def _energies(phase: PhasePrediction) -> tuple[float | None, Interval | None]:
-    """Return the energy of a phase and its interval."""
-    return phase.energy_j, phase.energy_interval_j
-
-
-def _interval_of_sum(
-    one: float | None, first: Interval | None, other: float | None, second: Interval | None
-) -> Interval | None:
-    """Bound the sum of two phases; None when a part is unknown."""
-    if one is None or other is None or first is None or second is None:
-        return None
-    bounded = Bounds(first.lower, first.upper), Bounds(second.lower, second.upper)
-    return _interval(bounds_of_sum(ALGEBRA, (one, other), bounded))
-
-
-def request_prediction(
-    record: ModelRecord,
-    phases: Mapping[Phase, PhasePrediction],
-    request: Request,
-    prices: Prices | None,
-) -> Prediction:
-    """Add the phases of a request up."""
-    prefill, decode = phases[Phase.PREFILL], phases[Phase.DECODE]
-    output_tokens = request.output_tokens
-    latency_s = _sum(prefill.latency_s, decode.latency_s)
-    energy_j = _sum(prefill.energy_j, decode.energy_j)
-    rails = [p.head.power_rail for p in record.phases.values() if p.head is not None]
-    return Prediction(
-        model=record.id,
-        name=record.name,
-        device=record.device,
-        power_mode=record.power_mode,
-        runtime=record.runtime,
-        precision=record.precision,
-        input_tokens=request.input_tokens,
-        output_tokens=output_tokens,
-        parallel=request.parallel,
-        prefill=prefill,
-        decode=decode,
-        latency_s=latency_s,
-        energy_j=energy_j,
-        power_w=_ratio(energy_j, latency_s),
-        ttft_s=prefill.latency_s,
-        tpot_s=_ratio(decode.latency_s, float(output_tokens - 1)) if output_tokens > 1 else None,
-        output_tokens_per_s=_ratio(float(output_tokens * request.parallel), latency_s),
-        output_tokens_per_j=_ratio(float(output_tokens * request.parallel), energy_j),
-        power_rail=rails[0] if rails else None,
-        cost=price(latency_s, energy_j, prices),
-        confidence=request.confidence,
-        latency_interval_s=_interval_of_sum(*_latencies(prefill), *_latencies(decode)),
-        energy_interval_j=_interval_of_sum(*_energies(prefill), *_energies(decode)),
-        extrapolated=bool(prefill.extrapolates or decode.extrapolates),
-        notes=_notes(phases),
-    )
-
-
-def _extrapolates(record: PhaseRecord, request: Request) -> str | None:
-    """Say in which direction a request leaves the measured range."""
-    hull = record.hull
-    if hull is None:
-        return "no row of this model was measured on this device"
-    reasons = []
-    for name in ("input_tokens", "output_tokens"):
-        count = getattr(request, name)
-        measured = getattr(hull, name)
-        if measured is not None and not measured[0] <= count <= measured[1]:
-            reasons.append(f"{name} {count} outside {measured[0]:g}..{measured[1]:g} measured")
-    most = request.parallel if record.parallel is None else record.parallel.samples[1]
-    if request.parallel > most:
-        reasons.append(f"parallel {request.parallel} above {most} measured")
-    return "; ".join(reasons) or None
-
-
-def _sum(left: float | None, right: float | None) -> float | None:
-    """Return the sum; None when a part is unknown."""
-    return None if left is None or right is None else left + right
+def interval(lower: float, upper: float) -> Interval | None:
+    """Return bounds as a result; None where they are unknown."""
+    return Interval(lower, upper) if lower == lower else None
 
 
 def _ratio(numerator: float | None, denominator: float | None) -> float | None:
@@ -185,14 +250,20 @@ def _ratio(numerator: float | None, denominator: float | None) -> float | None:
     return numerator / denominator
 
 
-def _notes(phases: Mapping[Phase, PhasePrediction]) -> tuple[str, ...]:
+def _notes(prefill: PhasePrediction, decode: PhasePrediction) -> tuple[str, ...]:
     """Collect what to know before trusting the numbers."""
-    notes = []
-    for phase, prediction in phases.items():
+    notes: list[str] = []
+    for phase, prediction in ((Phase.PREFILL, prefill), (Phase.DECODE, decode)):
         if prediction.latency_s is None:
             notes.append(f"{phase}: {prediction.rests_on}, so the request has no total")
         elif prediction.energy_j is None:
-            notes.append(f"{phase}: no measured energy, so the request has no total energy")
-        if prediction.extrapolates:
+            notes.append(NO_ENERGY_NOTES[phase])
+        if prediction.extrapolates is not None:
             notes.append(f"{phase} extrapolates: {prediction.extrapolates}")
     return tuple(notes)
+
+
+NO_ENERGY_NOTES = {
+    phase: f"{phase}: no measured energy, so the request has no total energy"
+    for phase in FITTED_PHASES
+}

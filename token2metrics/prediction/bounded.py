@@ -64,6 +64,7 @@ def phase_bounds(
     workload: Workload[T],
     confidence: float,
     parallel: int = SINGLE,
+    measured: bool = False,
 ) -> PhaseBounds[T]:
     """Bound latency, energy and power of a phase.
 
@@ -76,8 +77,10 @@ def phase_bounds(
         workload: The request.
         confidence: Of each interval.
         parallel: Samples generated at once.
+        measured: Whether the request is known to lie within the measured range.
     """
-    asked = reach(algebra, (workload.input_tokens, workload.steps), measured_range(record.hull))
+    hull = None if measured else record.hull
+    asked = reach(algebra, (workload.input_tokens, workload.steps), measured_range(hull))
     shorter, longer = price(*asked.shorter), price(*asked.longer)
     spread = _samples_spread(record, parallel)
     factors = Bounds(asked.factors.lower / spread, asked.factors.upper * spread)

@@ -16,8 +16,9 @@ from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.evaluated_groups import Group, prepare_groups
 from token2metrics.prediction.expressions import Asked, expressions
-from token2metrics.prediction.phase_expressions import phase_costs, phase_weights
+from token2metrics.prediction.phase_expressions import phase_costs
 from token2metrics.prediction.polars_algebra import ALGEBRA, GROUND
+from token2metrics.prediction.quantities import lifted
 from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
 from token2metrics.vocabulary import Phase
 
@@ -125,7 +126,7 @@ def metered_energy_j(
     earlier_s = [costs[phase].latency_s for phase in earlier]
     left_s = window_s - pl.sum_horizontal(*earlier_s, pl.lit(GROUND))
     window = Window(left_s, period_s)
-    weights = phase_weights(model.weights[last]).head
+    weights = lifted(ALGEBRA, model.weights[last]).head
     cost = costs[last]
     assert cost.bare_s is not None
     energy_j = head.window_energy_j(ALGEBRA, cost.latency_s, cost.bare_s, window, weights)

@@ -7,6 +7,7 @@ import polars as pl
 from token2metrics.algebra import StepTable
 
 GROUND = 0.0
+UNKNOWN = pl.lit(None, dtype=pl.Float64)
 
 
 class PolarsAlgebra:
@@ -47,6 +48,14 @@ class PolarsAlgebra:
     def at_least(self, value: pl.Expr, threshold: float) -> pl.Expr:
         """Return 1 where ``value >= threshold`` and 0 elsewhere."""
         return (value >= threshold).cast(pl.Float64)
+
+    def unknown(self) -> pl.Expr:
+        """Return a quantity of which nothing is known: null."""
+        return UNKNOWN
+
+    def select(self, flag: pl.Expr, then: pl.Expr, otherwise: pl.Expr) -> pl.Expr:
+        """Return ``then`` where ``flag`` is 1, and ``otherwise`` where it is 0."""
+        return pl.when(flag == 1.0).then(then).otherwise(otherwise)
 
     def staircase(self, value: pl.Expr, table: StepTable[pl.Expr]) -> pl.Expr:
         """Return the level of the last edge below ``value``, or 0."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.fitted import FittedModel
@@ -12,16 +13,25 @@ from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import ModelRecord
 from token2metrics.cost import PhaseCost, phase_cost
 from token2metrics.errors import RequestError
+from token2metrics.extras import needing
 from token2metrics.heads import Window
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.assemble import Request, phase_prediction, request_prediction
-from token2metrics.prediction.bounded import Price, phase_bounds
-from token2metrics.prediction.result import PhasePrediction, Prediction, Prices
-from token2metrics.vocabulary import FITTED_PHASES, MAX_PARALLEL, MAX_TOKENS, Phase
+from token2metrics.prediction.assemble import Request, RequestTeller
+from token2metrics.prediction.compiled import Compiled, Interpreted, compile_model
+from token2metrics.prediction.quantities import QUANTITIES, check_quantities
+from token2metrics.prediction.result import Prediction, Prices
+from token2metrics.vocabulary import MAX_PARALLEL, MAX_TOKENS, Phase
 from token2metrics.workload import Workload, workload_of
 
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import ArrayLike, NDArray
+
 ALGEBRA = FloatAlgebra()
+
+MOST_KINDS = 64
+"""So many pairs of confidence and parallel answers are kept ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,9 @@ class ModelPredictor:
     """
 
     model: FittedModel
+    _made: dict[tuple[float, int], tuple[RequestTeller, Compiled]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __call__(
         self,
@@ -89,39 +102,117 @@ class ModelPredictor:
         """
         check_tokens("input_tokens", input_tokens)
         check_tokens("output_tokens", output_tokens)
+        teller, numbers = self._answers(confidence, parallel)
+        request = Request(input_tokens, output_tokens, confidence, parallel)
+        return teller(numbers(input_tokens, output_tokens), request, prices)
+
+    def compiled(
+        self,
+        names: Sequence[str] = QUANTITIES,
+        confidence: float = DEFAULT_CONFIDENCE,
+        parallel: int = SINGLE,
+    ) -> Compiled:
+        """Return a function of token counts that gives bare numbers, for who asks all the time.
+
+        Args:
+            names: Wanted quantities, among ``quantities.QUANTITIES``.
+            confidence: Of every interval, 0.5 to 0.99.
+            parallel: Answers generated at once.
+
+        Returns:
+            A function of input and output tokens, whole numbers from 0 to ten million, which it
+            does not check; its numbers, in the order of ``names``, are those of a prediction, and
+            not a number (``nan``) where that says None.
+
+        Raises:
+            RequestError: If a quantity is unknown, no interval is offered for the confidence, or
+                there is less than one answer.
+        """
+        check_quantities(names)
         check_confidence(confidence)
         check_parallel(parallel)
-        request = Request(input_tokens, output_tokens, confidence, parallel)
-        phases = {phase: self._phase_prediction(phase, request) for phase in FITTED_PHASES}
-        return request_prediction(self.model.record, phases, request, prices)
+        return compile_model(self.model, names, confidence, parallel)
 
-    def _phase_prediction(self, phase: Phase, request: Request) -> PhasePrediction:
-        """Say what a phase costs, within which bounds, and what that rests on."""
-        cost = self.phase_cost(phase, request.input_tokens, request.output_tokens, request.parallel)
-        record = self.model.record.phases.get(phase)
-        if cost is None or record is None:
-            return phase_prediction(record, cost, None, request)
-        bounded = phase_bounds(
-            ALGEBRA,
-            record,
-            self.model.record.hardware,
-            cost,
-            self._price_of(phase, request.parallel),
-            self._workload(request.input_tokens, request.output_tokens),
-            request.confidence,
-            request.parallel,
-        )
-        return phase_prediction(record, cost, bounded, request)
+    def predict_many(
+        self,
+        input_tokens: ArrayLike,
+        output_tokens: ArrayLike,
+        names: Sequence[str] = QUANTITIES,
+        confidence: float = DEFAULT_CONFIDENCE,
+        parallel: int = SINGLE,
+    ) -> dict[str, NDArray[Any]]:
+        """Price many requests at once, on NumPy.
 
-    def _price_of(self, phase: Phase, parallel: int) -> Price[float]:
-        """Return what a phase costs at any, even fractional, lengths."""
-        formula, weights = self.model.formulas[phase], self.model.weights[phase]
+        Args:
+            input_tokens: Prompt tokens: an array, a Polars series or a list, ``(requests,)``.
+            output_tokens: Generated tokens of each answer, ``(requests,)``.
+            names: Wanted quantities, among ``quantities.QUANTITIES``.
+            confidence: Of every interval, 0.5 to 0.99.
+            parallel: Answers generated at once.
 
-        def price(prompt: float, steps: float) -> PhaseCost[float]:
-            asked = self._workload(prompt, steps + 1.0)
-            return phase_cost(ALGEBRA, formula, asked, weights, parallel)
+        Returns:
+            An array ``(requests,)`` for each name, with the numbers of single predictions; ``nan``
+            where those say None. ``extrapolated`` is boolean.
 
-        return price
+        Raises:
+            RequestError: If a count, a quantity, the confidence or the number of answers is none
+                that a single prediction would take, or the lengths differ.
+        """
+        check_quantities(names)
+        check_confidence(confidence)
+        check_parallel(parallel)
+        with needing("pricing arrays"):
+            from token2metrics.prediction.arrays import price_arrays
+        counts = input_tokens, output_tokens
+        return price_arrays(self.model, counts, names, confidence, parallel)
+
+    def expressions(
+        self,
+        input_tokens: str = "input_tokens",
+        output_tokens: str = "output_tokens",
+        confidence: float = DEFAULT_CONFIDENCE,
+        parallel: int = SINGLE,
+    ) -> list[pl.Expr]:
+        """Return what requests cost as Polars expressions: ``lazy.with_columns(expressions())``.
+
+        Args:
+            input_tokens: Column of prompt tokens, whole and >= 0.
+            output_tokens: Column of generated tokens, likewise.
+            confidence: Of every interval, 0.5 to 0.99.
+            parallel: Answers generated at once.
+
+        Returns:
+            The columns of ``prediction.expressions.PREDICTED_COLUMNS``, null where a single
+            prediction says None.
+
+        Raises:
+            RequestError: If no interval is offered for the confidence, or there is less than one
+                answer.
+        """
+        check_confidence(confidence)
+        check_parallel(parallel)
+        with needing("pricing tables"):
+            import polars as pl
+
+            from token2metrics.prediction.expressions import expressions
+        counts = pl.col(input_tokens), pl.col(output_tokens)
+        return list(expressions(self.model, *counts, confidence, parallel).values())
+
+    def _answers(self, confidence: float, parallel: int) -> tuple[RequestTeller, Compiled]:
+        """Return how requests are answered at a confidence, made when first asked for."""
+        answers = self._made.get((confidence, parallel))
+        if answers is None or type(parallel) is not int:
+            check_confidence(confidence)
+            check_parallel(parallel)
+            if len(self._made) >= MOST_KINDS:
+                self._made.clear()
+            teller = RequestTeller(self.model.record, parallel)
+            answers = teller, Interpreted(self.model, confidence, parallel)
+            self._made[confidence, parallel] = answers
+        elif isinstance(answers[1], Interpreted) and answers[1].worn:
+            answers = answers[0], compile_model(self.model, QUANTITIES, confidence, parallel)
+            self._made[confidence, parallel] = answers
+        return answers
 
     def phase_cost(
         self, phase: Phase, input_tokens: int, output_tokens: int, parallel: int = SINGLE
@@ -193,6 +284,41 @@ class Predictor:
         """
         return cls(tuple(ModelPredictor(m) for m in load_artifact(Path(directory)).models))
 
+    def __call__(
+        self,
+        input_tokens: int,
+        output_tokens: int,
+        model: str | None = None,
+        conditions: Conditions = ANYWHERE,
+        prices: Prices | None = None,
+        confidence: float = DEFAULT_CONFIDENCE,
+        parallel: int = SINGLE,
+    ) -> Prediction:
+        """Price one request.
+
+        Args:
+            input_tokens: Prompt tokens, >= 0.
+            output_tokens: Generated tokens, >= 0; the first one ends prefill.
+            model: The model by any of its names; None where the artifact has only one.
+            conditions: Needed when the model was trained for several devices or settings.
+            prices: Electricity and device prices; without them there is no cost.
+            confidence: Of every interval, 0.5 to 0.99.
+            parallel: Answers to the prompt that are generated at once.
+
+        Raises:
+            RequestError: If the model or the request is not one that can be priced.
+        """
+        chosen = self._only(conditions) if model is None else self.select(model, conditions)
+        return chosen(input_tokens, output_tokens, prices, confidence, parallel)
+
+    def _only(self, conditions: Conditions) -> ModelPredictor:
+        """Return the only model trained under some conditions."""
+        first, *others = self.choose((), conditions)
+        if others:
+            trained = "; ".join(_where(p.model.record) for p in (first, *others))
+            raise RequestError(f"expected the name of a model; trained: {trained}")
+        return first
+
     def select(self, name: str, conditions: Conditions = ANYWHERE) -> ModelPredictor:
         """Return the predictor of a model by any of its names.
 
@@ -238,8 +364,7 @@ def check_tokens(name: str, count: int) -> None:
     Raises:
         RequestError: If the count is not a whole number between 0 and ten million.
     """
-    whole = isinstance(count, int) and not isinstance(count, bool)
-    if not whole or not 0 <= count <= MAX_TOKENS:
+    if type(count) is not int or not 0 <= count <= MAX_TOKENS:
         raise RequestError(f"expected {name} to be a whole number 0..{MAX_TOKENS}, got {count!r}")
 
 
@@ -249,8 +374,7 @@ def check_parallel(parallel: int) -> None:
     Raises:
         RequestError: If it is not a whole number between 1 and ten thousand.
     """
-    whole = isinstance(parallel, int) and not isinstance(parallel, bool)
-    if not whole or not SINGLE <= parallel <= MAX_PARALLEL:
+    if type(parallel) is not int or not SINGLE <= parallel <= MAX_PARALLEL:
         raise RequestError(
             f"expected parallel to be a whole number {SINGLE}..{MAX_PARALLEL}, got {parallel!r}"
         )
