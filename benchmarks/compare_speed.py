@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -70,7 +70,7 @@ def scaled(model: FittedModel, place: int) -> FittedModel:
     for phase, own in model.weights.items():
         shape = {one.name for one in model.formulas[phase].curve.shape_parameters()}
         values = _times(own.curve.values, factor, kept=shape)
-        weights[phase] = replace(own, curve=CurveWeights(values, own.curve.steps))
+        weights[phase] = msgspec.structs.replace(own, curve=CurveWeights(values, own.curve.steps))
     record = msgspec.structs.replace(model.record, power_mode=mode, runtime=runtime)
     return FittedModel(record, model.formulas, weights)
 

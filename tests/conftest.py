@@ -12,7 +12,8 @@ import torch
 
 from tests import profiles
 from token2metrics.cli.app import main
-from token2metrics.settings import ENVIRONMENT_PREFIX, Settings
+from token2metrics.given_settings import ENVIRONMENT_PREFIX
+from token2metrics.settings import Settings
 from token2metrics.training.choice import FitOptions, TrainingOptions, choose_experiments
 from token2metrics.training.record import TrainingRecord
 from token2metrics.training.run import run_training

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from tests.comparing import known
 from token2metrics.artifact.fitted import FittedModel, formula_of

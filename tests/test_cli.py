@@ -9,22 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.comparing import known
 from tests.conftest import Run, refused
 from token2metrics import __version__
 from token2metrics.cli import demo
-from token2metrics.cli.app import app
+from token2metrics.cli.commands import COMMANDS, load_command
+from token2metrics.cli.log import PACKAGE_LOGGER
 from token2metrics.cli.progress import ProgressBar
-from token2metrics.cli.session import PACKAGE_LOGGER, open_session
+from token2metrics.cli.session import open_session
 from token2metrics.errors import ConfigurationError
 from token2metrics.files import replacing, write_file
 from token2metrics.prediction.predictor import Predictor
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = tuple(
-    str(command.name or known(command.callback).__name__).replace("_", "-")
-    for command in app.registered_commands
-)
 SECONDS_PER_ANSWER = 60
 
 
@@ -43,6 +39,14 @@ def test_every_command_has_help(run: Run, command: str) -> None:
     assert outcome.code == 0
     assert "Example: python main.py " + command in outcome.out
     assert "Usage:" in outcome.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_says_what_every_command_says(command: str) -> None:
+    """The purpose in the list is the first paragraph of the command's own help."""
+    loaded = load_command(command)
+    assert loaded.name == command
+    assert " ".join(str(loaded.help).split("\n\n")[0].split()) == COMMANDS[command]
 
 
 def test_version(run: Run) -> None:

@@ -20,8 +20,9 @@ from token2metrics.algebra import StepTable
 from token2metrics.errors import RequestError
 from token2metrics.prediction import compiled
 from token2metrics.prediction.arrays import AT_ONCE
-from token2metrics.prediction.compiled import COMPILED_AFTER, Interpreted, compile_model
+from token2metrics.prediction.compiled import compile_model
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS
+from token2metrics.prediction.interpreted import COMPILED_AFTER, Interpreted
 from token2metrics.prediction.predictor import ModelPredictor, Predictor
 from token2metrics.prediction.program import INPUTS, build_program, evaluate
 from token2metrics.prediction.quantities import EXTRAPOLATED, QUANTITIES

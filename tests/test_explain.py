@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from tests.comparing import known, workload_for
 from tests.strategies import (

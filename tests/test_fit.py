@@ -30,7 +30,7 @@ from tests.synthetic import (
     worst_error,
 )
 from token2metrics.config import CalibrationMethod, RegressionConfig, RegressionType
-from token2metrics.curves import FAMILIES
+from token2metrics.curves import FAMILIES, family_of
 from token2metrics.modeling.candidates import TRANSFERRED
 from token2metrics.modeling.train import TrainedModel, Trainer
 from token2metrics.prediction.predictor import ModelPredictor
@@ -131,14 +131,14 @@ def test_a_manual_factor_is_used_as_it_is(factor: float) -> None:
 @every_family
 def test_one_row_far_too_slow_moves_nothing_else(family: RegressionType) -> None:
     """A row that stalled leaves the predictions of other requests where they were."""
-    assert moved_by_an_outlier(family, GROSS) < UNMOVED[not FAMILIES[family].linear_in_weights]
+    assert moved_by_an_outlier(family, GROSS) < UNMOVED[not family_of(family).linear_in_weights]
 
 
 @every_family
 @pytest.mark.parametrize("factor", [1 / GROSS, 1 / MILLI])
 def test_one_row_far_too_fast_moves_nothing_else(family: RegressionType, factor: float) -> None:
     """A row ten times too fast, or in wrong units, does as little."""
-    assert moved_by_an_outlier(family, factor) < UNMOVED[not FAMILIES[family].linear_in_weights]
+    assert moved_by_an_outlier(family, factor) < UNMOVED[not family_of(family).linear_in_weights]
 
 
 def moved_by_an_outlier(family: RegressionType, factor: float) -> float:

@@ -21,6 +21,7 @@ HEAVY = {
     "tokenizers",
     "transformers",
     "httpx2",
+    "pydantic",
 }
 
 ORDER = (
@@ -29,7 +30,9 @@ ORDER = (
     "records",
     "extras",
     "files",
+    "workers",
     "algebra",
+    "symbolic",
     "intervals",
     "workload",
     "precision",
@@ -41,6 +44,7 @@ ORDER = (
     "cost",
     "config",
     "devices",
+    "given_settings",
     "settings",
     "experiments",
     "columns",
@@ -52,9 +56,12 @@ ORDER = (
     "doctor",
     "modeling",
     "prediction",
+    "export",
+    "fleet",
     "planning",
     "comparing",
     "budgeting",
+    "scoring",
     "monitoring",
     "training",
     "bench",
@@ -96,8 +103,7 @@ def in_a_new_process(script: str, *arguments: object) -> subprocess.CompletedPro
         (["train", "--help"], 0),
         (["evaluate", "--help"], 0),
         (["train", "--bogus"], 2),
-        (["train", "-m", "unheard-of"], 2),
-        (["train", "-m", "8B", "--regression", "forest"], 2),
+        (["train", "--folds", "many"], 2),
         (["predict", "-a", "nowhere", "-i", "1", "-o", "1"], 2),
         (["evaluate", "-a", "nowhere"], 2),
         (["batch-predict", "-a", "nowhere", "--input-file", "a", "--output-file", "b"], 2),
@@ -106,7 +112,6 @@ def in_a_new_process(script: str, *arguments: object) -> subprocess.CompletedPro
         (["ingest", "--help"], 0),
         (["measure", "--help"], 0),
         (["calibrate", "--help"], 0),
-        (["calibrate", "-m", "unheard-of", "--device", "desk"], 2),
         (["plan", "--help"], 0),
         (["plan", "-a", "nowhere", "-i", "1", "--max-latency-s", "1"], 2),
         (["compare", "--help"], 0),
@@ -116,13 +121,35 @@ def in_a_new_process(script: str, *arguments: object) -> subprocess.CompletedPro
         (["monitor", "--help"], 0),
         (["monitor", "nowhere.csv", "-a", "nowhere"], 2),
         (["next-points", "--help"], 0),
-        (["next-points", "-m", "unheard-of"], 2),
     ],
 )
 def test_light_commands_import_nothing_heavy(arguments: list[str], code: int) -> None:
-    """Help, wrong options and a missing artifact answer without any numerical library."""
+    """Help, wrong options and a missing artifact answer without numbers or validation."""
     ended = in_a_new_process(PROBE, *arguments)
     assert ended.stdout.splitlines()[-1] == f"LOADED {code}", ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "-m", "unheard-of"],
+        ["train", "-m", "8B", "--regression", "forest"],
+        ["calibrate", "-m", "unheard-of", "--device", "desk"],
+        ["next-points", "-m", "unheard-of"],
+    ],
+)
+def test_experiment_files_need_nothing_but_their_validation(arguments: list[str]) -> None:
+    """What reads them to see that a name is wrong imports what checks them, and no more."""
+    ended = in_a_new_process(PROBE, *arguments)
+    assert ended.stdout.splitlines()[-1] == "LOADED 2 pydantic", ended.stderr
+
+
+def test_settings_need_nothing_but_their_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where there are settings is what checks them imported."""
+    monkeypatch.setenv("TOKEN2METRICS_THREADS", "none")
+    ended = in_a_new_process(PROBE, "predict", "-i", "1", "-o", "1")
+    assert "error: threads: " in ended.stderr
+    assert ended.stdout.splitlines()[-1] == "LOADED 2 pydantic"
 
 
 @pytest.mark.parametrize(

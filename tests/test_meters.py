@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from tests.comparing import known
 from tests.strategies import FLOATS

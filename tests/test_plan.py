@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.comparing import known
 from tests.planning import LIMIT_W, predicted_at_most, with_limit, with_phases, without_heads

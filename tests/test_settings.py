@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from token2metrics.errors import ConfigurationError
-from token2metrics.settings import (
+from token2metrics.given_settings import (
     DEFAULT_SETTINGS_FILE,
     ENVIRONMENT_PREFIX,
     SETTINGS_FILE_VARIABLE,
-    Settings,
-    load_settings,
 )
+from token2metrics.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

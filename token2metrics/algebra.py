@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 SQUARE_ROOT = 0.5
 """The exponent for which there is a faster and exact function."""
@@ -33,8 +34,7 @@ class Quantity(Protocol):
 T = TypeVar("T", bound=Quantity)
 
 
-@dataclass(frozen=True, slots=True)
-class StepTable(Generic[T]):
+class StepTable(Struct, Generic[T], frozen=True):
     """A staircase: ``levels[k]`` holds beyond ``edges[k]``, zero up to the first edge.
 
     Attributes:

@@ -6,13 +6,15 @@ zero, so the laws of the curve hold after it too. Each starts at the identity.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves import Parameter
+from token2metrics.curves.curve import Abstract
 from token2metrics.errors import ConfigurationError
 from token2metrics.vocabulary import CalibrationMethod
 
@@ -24,8 +26,7 @@ Join = Callable[[Mapping[str, T]], T]
 """Joins named terms in seconds into a latency in seconds."""
 
 
-@dataclass(frozen=True)
-class Calibration(ABC):
+class Calibration(Struct, frozen=True, metaclass=Abstract):
     """A correction of a source curve with a handful of weights.
 
     Attributes:
@@ -60,8 +61,7 @@ class Calibration(ABC):
         """
 
 
-@dataclass(frozen=True)
-class Identity(Calibration):
+class Identity(Calibration, frozen=True):
     """No correction: a curve fitted on the edge rows themselves."""
 
     def parameters(self) -> tuple[Parameter, ...]:
@@ -80,8 +80,7 @@ class Identity(Calibration):
         return join(terms)
 
 
-@dataclass(frozen=True)
-class Scaling(Calibration):
+class Scaling(Calibration, frozen=True):
     """``gain * source``."""
 
     def parameters(self) -> tuple[Parameter, ...]:
@@ -101,8 +100,7 @@ class Scaling(Calibration):
         return latency
 
 
-@dataclass(frozen=True)
-class Affine(Calibration):
+class Affine(Calibration, frozen=True):
     """``offset + gain * source``, the offset paid once the phase has work."""
 
     def parameters(self) -> tuple[Parameter, ...]:
@@ -123,8 +121,7 @@ class Affine(Calibration):
         return latency
 
 
-@dataclass(frozen=True)
-class PowerLaw(Calibration):
+class PowerLaw(Calibration, frozen=True):
     """``gain * source ** exponent``, the source in seconds."""
 
     def parameters(self) -> tuple[Parameter, ...]:
@@ -147,8 +144,7 @@ class PowerLaw(Calibration):
         return latency
 
 
-@dataclass(frozen=True)
-class PerTerm(Calibration):
+class PerTerm(Calibration, frozen=True):
     """A common gain, and for each term a ratio to it that few rows leave at one."""
 
     def parameters(self) -> tuple[Parameter, ...]:

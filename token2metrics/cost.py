@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Generic
+
+from msgspec import Struct, field
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.calibration import Calibration
@@ -19,8 +20,7 @@ AS_FITTED = 1.0
 """Level of a phase that no finished request has moved."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseFormula:
+class PhaseFormula(Struct, frozen=True):
     """How one phase is priced.
 
     Attributes:
@@ -38,8 +38,7 @@ class PhaseFormula:
     level: float = AS_FITTED
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseWeights(Generic[T]):
+class PhaseWeights(Struct, Generic[T], frozen=True):
     """The fitted numbers of one phase, by part."""
 
     curve: CurveWeights[T]
@@ -48,8 +47,7 @@ class PhaseWeights(Generic[T]):
     parallel: Mapping[str, T] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseCost(Generic[T]):
+class PhaseCost(Struct, Generic[T], frozen=True):
     """What one phase of a request costs.
 
     Attributes:

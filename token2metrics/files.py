@@ -1,7 +1,6 @@
 """Write result files so that a crash at any moment leaves the old ones whole."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         ConfigurationError: If the folder cannot be created or written to.
     """
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:

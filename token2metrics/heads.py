@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Generic
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves import Parameter
@@ -33,8 +35,7 @@ UNLIMITED_POWER_W = 10_000.0
 """Stands for a device whose power limit nobody stated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Generic[T]):
+class Window(Struct, Generic[T], frozen=True):
     """What a power meter saw of a phase.
 
     Attributes:
@@ -46,8 +47,7 @@ class Window(Generic[T]):
     period_s: T
 
 
-@dataclass(frozen=True, slots=True)
-class PowerHead:
+class PowerHead(Struct, frozen=True):
     """Power that ramps up to a steady value: ``P(t) = P_inf - dP exp(-t / tau)``.
 
     The steady power lies between idle and limit, and the ramp starts no lower than idle, at any

@@ -9,9 +9,10 @@ the range under the curve at some longer one.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from statistics import NormalDist
+from enum import Enum, auto
 from typing import Generic
+
+from msgspec import Struct
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.errors import RequestError
@@ -30,8 +31,7 @@ MAX_HALF_WIDTH = 50.0
 """Wider intervals of the logarithm say nothing, and overflow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Margin:
+class Margin(Struct, frozen=True):
     """Half-widths of intervals of the logarithm, by confidence.
 
     Attributes:
@@ -45,6 +45,8 @@ class Margin:
     def at(self, confidence: float) -> float:
         """Return the half-width at a confidence, interpolated along normal quantiles."""
         above = max(1, bisect_left(self.confidences, confidence))
+        if self.confidences[above] == confidence:
+            return self.half_widths[above]
         low, high = self.confidences[above - 1], self.confidences[above]
         share = (_normal(confidence) - _normal(low)) / (_normal(high) - _normal(low))
         narrow, wide = self.half_widths[above - 1], self.half_widths[above]
@@ -53,6 +55,8 @@ class Margin:
 
 def _normal(confidence: float) -> float:
     """Return the half-width of a standard normal interval."""
+    from statistics import NormalDist
+
     return NormalDist().inv_cdf((1.0 + confidence) / 2.0)
 
 
@@ -70,24 +74,37 @@ def check_confidence(confidence: float) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """A measured range of a count, ends included."""
 
     fewest: float
     most: float
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds(Generic[T]):
+class Side(Enum):
+    """Where a count is known to lie, seen from its measured range."""
+
+    UNKNOWN = auto()
+    BELOW = auto()
+    WITHIN = auto()
+    ABOVE = auto()
+
+
+Sides = tuple[Side, Side]
+"""Of the prompt length and of the answer."""
+
+UNKNOWN_SIDES: Sides = (Side.UNKNOWN, Side.UNKNOWN)
+ALL_WITHIN: Sides = (Side.WITHIN, Side.WITHIN)
+
+
+class Bounds(Struct, Generic[T], frozen=True):
     """Lower and upper bound of a quantity."""
 
     lower: T
     upper: T
 
 
-@dataclass(frozen=True, slots=True)
-class Reach(Generic[T]):
+class Reach(Struct, Generic[T], frozen=True):
     """Where the bounds of a request look, and the factors that spread them.
 
     Attributes:
@@ -101,8 +118,7 @@ class Reach(Generic[T]):
     factors: Bounds[T]
 
 
-@dataclass(frozen=True, slots=True)
-class _CountReach(Generic[T]):
+class _CountReach(Struct, Generic[T], frozen=True):
     """A count as either bound takes it, and the factors it spreads them by."""
 
     shorter: T
@@ -111,7 +127,10 @@ class _CountReach(Generic[T]):
 
 
 def reach(
-    algebra: Algebra[T], counts: tuple[T, T], measured: tuple[Range | None, Range | None]
+    algebra: Algebra[T],
+    counts: tuple[T, T],
+    measured: tuple[Range | None, Range | None],
+    sides: Sides = UNKNOWN_SIDES,
 ) -> Reach[T]:
     """Say where the bounds of a request look.
 
@@ -119,10 +138,9 @@ def reach(
         algebra: Where the quantities live.
         counts: The request's prompt length and decode steps.
         measured: Range of each count; None where it has no say or nothing was measured.
+        sides: On which side of its range each count is known to lie.
     """
-    prompt, steps = (
-        _reach(algebra, count, span) for count, span in zip(counts, measured, strict=True)
-    )
+    prompt, steps = (_reach(algebra, *one) for one in zip(counts, measured, sides, strict=True))
     return Reach(
         shorter=(prompt.shorter, steps.shorter),
         longer=(prompt.longer, steps.longer),
@@ -153,20 +171,31 @@ def bounds(
     )
 
 
-def _reach(algebra: Algebra[T], count: T, span: Range | None) -> _CountReach[T]:
-    """Return how far outside a range a count lies, and where its bounds look."""
+def _reach(algebra: Algebra[T], count: T, span: Range | None, side: Side) -> _CountReach[T]:
+    """Return how far outside a range a count lies, and where its bounds look.
+
+    What the side leaves out would come to nothing: the numbers are the same.
+    """
     one = algebra.number(1.0)
-    if span is None:
+    from_none = span is None or span.fewest <= 1.0
+    if span is None or side is Side.WITHIN or (side is Side.BELOW and from_none):
         return _CountReach(count, count, Bounds(one, one))
-    beyond = algebra.power(algebra.maximum(count / max(span.most, 1.0), 1.0), OUTSIDE_EXPONENT)
-    shorter = count / beyond
-    if span.fewest <= 1.0:
-        return _CountReach(shorter, count, Bounds(one, beyond))
-    share = count / span.fewest
-    below = share + 1.0 - algebra.maximum(share, 1.0)
-    stretched = algebra.power(below, 1.0 - OUTSIDE_EXPONENT) * span.fewest
-    longer = stretched + algebra.maximum(count - span.fewest, 0.0)
-    return _CountReach(shorter, longer, Bounds(algebra.power(below, OUTSIDE_EXPONENT), beyond))
+    shorter, longer, beyond, nearness = count, count, one, one
+    if side is not Side.BELOW:
+        excess = count / max(span.most, 1.0)
+        if side is Side.UNKNOWN:
+            excess = algebra.maximum(excess, 1.0)
+        beyond = algebra.power(excess, OUTSIDE_EXPONENT)
+        shorter = count / beyond
+    if side is not Side.ABOVE and not from_none:
+        share = count / span.fewest
+        if side is Side.UNKNOWN:
+            share = algebra.maximum(share * -1.0, -1.0) * -1.0
+        longer = algebra.power(share, 1.0 - OUTSIDE_EXPONENT) * span.fewest
+        if side is Side.UNKNOWN:
+            longer = longer + algebra.maximum(count - span.fewest, 0.0)
+        nearness = algebra.power(share, OUTSIDE_EXPONENT)
+    return _CountReach(shorter, longer, Bounds(nearness, beyond))
 
 
 def bounds_of_sum(

@@ -8,8 +8,9 @@ three models on a Jetson AGX Orin (EdgeReasoning, Kubwimana and Huang 2025, arXi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Generic
+
+from msgspec import Struct
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves import Parameter
@@ -22,8 +23,7 @@ LATENCY_OF_SEVERAL = "latency_of_several"
 ENERGY_PER_SAMPLE = "energy_per_sample"
 
 
-@dataclass(frozen=True, slots=True)
-class SharedCost(Generic[T]):
+class SharedCost(Struct, Generic[T], frozen=True):
     """What a phase costs when several samples share it.
 
     Attributes:
@@ -35,8 +35,7 @@ class SharedCost(Generic[T]):
     power_w: T | None
 
 
-@dataclass(frozen=True, slots=True)
-class ParallelSamples:
+class ParallelSamples(Struct, frozen=True):
     """Time and energy above idle of ``N`` samples, relative to those of one.
 
     ``latency(N) = latency(1) (1 + a (N - 1) + b)`` and, above idle,

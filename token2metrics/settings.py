@@ -16,10 +16,12 @@ from pydantic_settings import (
 
 from token2metrics.config import first_problem
 from token2metrics.errors import ConfigurationError
-
-ENVIRONMENT_PREFIX = "TOKEN2METRICS_"
-SETTINGS_FILE_VARIABLE = "TOKEN2METRICS_SETTINGS"
-DEFAULT_SETTINGS_FILE = Path("token2metrics.toml")
+from token2metrics.given_settings import (
+    DEFAULT_OUTPUT,
+    DEFAULT_SETTINGS_FILE,
+    ENVIRONMENT_PREFIX,
+    SETTINGS_FILE_VARIABLE,
+)
 
 
 class Settings(BaseSettings):
@@ -37,7 +39,7 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
     )
 
-    output: Path = Path("outputs")
+    output: Path = DEFAULT_OUTPUT
     configs: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     threads: Annotated[int, Field(ge=1)] = 1

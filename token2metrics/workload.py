@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Generic
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from token2metrics.algebra import Algebra, FloatAlgebra, T
 
@@ -12,8 +14,7 @@ WIDE_TILE_TOKENS = 128
 WIDEST_TILE_TOKENS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class ModelTraffic(Generic[T]):
+class ModelTraffic(Struct, Generic[T], frozen=True):
     """The arithmetic and memory traffic of a model's shape.
 
     Attributes:
@@ -31,8 +32,7 @@ class ModelTraffic(Generic[T]):
     layers: T
 
 
-@dataclass(frozen=True, slots=True)
-class Workload(Generic[T]):
+class Workload(Struct, Generic[T], frozen=True):
     """A request on a model, in numbers that never fall as tokens rise.
 
     Attributes:

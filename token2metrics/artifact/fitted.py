@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from token2metrics.algebra import FloatAlgebra, StepTable
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
@@ -33,8 +33,7 @@ STEP_EDGES = "step_edges"
 STEP_LEVELS = "step_levels"
 
 
-@dataclass(frozen=True, slots=True)
-class FittedModel:
+class FittedModel(Struct, frozen=True):
     """One model on one device.
 
     Attributes:

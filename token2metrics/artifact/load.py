@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import safetensors
 
+from token2metrics.artifact.digest import digest_of
 from token2metrics.artifact.fitted import FittedModel, read_model
 from token2metrics.artifact.manifest import (
     FORMAT,
@@ -27,8 +26,7 @@ BYTES_PER_FLOAT64 = 8
 SHOWN_LETTERS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True):
     """A loaded artifact: its manifest and its models."""
 
     manifest: Manifest
@@ -55,7 +53,7 @@ def load_artifact(directory: Path) -> Artifact:
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as JSON, sealed with its own digest."""
     unsealed = msgspec.structs.replace(manifest, manifest_sha256="")
-    sealed = msgspec.structs.replace(unsealed, manifest_sha256=_digest(_json(unsealed)))
+    sealed = msgspec.structs.replace(unsealed, manifest_sha256=digest_of(_json(unsealed)))
     return msgspec.json.format(_json(sealed), indent=1)
 
 
@@ -65,7 +63,7 @@ def read_weights(content: bytes, expected_sha256: str, path: Path) -> dict[str, 
     Raises:
         ArtifactError: If the content is not what the manifest describes.
     """
-    found = _digest(content)
+    found = digest_of(content)
     if found != expected_sha256:
         raise ArtifactError(
             f"{path} was truncated or altered: expected sha256 "
@@ -110,7 +108,7 @@ def _read_manifest(path: Path) -> Manifest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ArtifactError(f"{path} is truncated or malformed: {error}; train again") from error
     unsealed = msgspec.structs.replace(manifest, manifest_sha256="")
-    if _digest(_json(unsealed)) != manifest.manifest_sha256:
+    if digest_of(_json(unsealed)) != manifest.manifest_sha256:
         raise ArtifactError(f"{path} was altered after training; train again")
     return manifest
 
@@ -126,8 +124,3 @@ def _read_bytes(path: Path) -> bytes:
 def _json(manifest: Manifest) -> bytes:
     """Return the canonical JSON of a manifest."""
     return msgspec.json.encode(manifest, order="sorted")
-
-
-def _digest(content: bytes) -> str:
-    """Return the SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()

@@ -1,7 +1,5 @@
 """What an artifact says about itself: the schema of ``manifest.json``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from token2metrics.artifact.digest import digest_of
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import encode_manifest, load_artifact
 from token2metrics.artifact.lock import writing
@@ -44,7 +45,7 @@ def fingerprint_of(record: ModelRecord) -> str:
     """Return a digest of what was trained, whatever its levels are."""
     level = dict.fromkeys(FITTED_PHASES, AS_FITTED)
     content = msgspec.json.encode(relevelled_record(record, level), order="sorted")
-    return hashlib.sha256(content).hexdigest()
+    return digest_of(content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -12,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from token2metrics import __version__
+from token2metrics.artifact.digest import digest_of
 from token2metrics.artifact.fitted import FittedModel, weight_tables
 from token2metrics.artifact.load import Artifact, encode_manifest
 from token2metrics.artifact.lock import writing
@@ -45,7 +45,7 @@ def save_artifact(
     for model in everything:
         tables.update(weight_tables(model))
     content = save({name: np.array(values, dtype=np.float64) for name, values in tables.items()})
-    manifest = _manifest(everything, hashlib.sha256(content).hexdigest())
+    manifest = _manifest(everything, digest_of(content))
     with writing(directory):
         write_file(directory / manifest.weights_file, content)
         write_file(directory / MANIFEST_NAME, encode_manifest(manifest))

@@ -1,11 +1,10 @@
 """``explain``: where the numbers of a prediction come from."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import typer
 
+from token2metrics.cli.importing import importing
 from token2metrics.cli.options import (
     ArtifactDirectory,
     AsJson,
@@ -22,7 +21,6 @@ from token2metrics.cli.session import session_of
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.prediction.explain import explain as explain_request
 from token2metrics.prediction.predictor import Conditions, Predictor
-from token2metrics.report.explanation import show_explanations
 
 
 def explain(
@@ -60,4 +58,6 @@ def explain(
     if as_json:
         session.show_json(explanations)
     else:
+        with importing():
+            from token2metrics.report.explanation import show_explanations
         show_explanations(session.console, explanations)

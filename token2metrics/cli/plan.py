@@ -1,13 +1,12 @@
 """``plan``: the longest requests that keep limits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 from token2metrics.cli.amounts import check_amounts
+from token2metrics.cli.importing import importing
 from token2metrics.cli.option_names import MONEY_OPTIONS, naming_options, option_of
 from token2metrics.cli.options import (
     ArtifactDirectory,
@@ -33,7 +32,7 @@ from token2metrics.cli.plan_options import (
 )
 from token2metrics.cli.predict import DevicePrice, LifetimeYears, PricePerKwh
 from token2metrics.cli.requests import InputTokens, OutputTokens, PromptFile, counts, prompts
-from token2metrics.cli.session import session_of
+from token2metrics.cli.session import Session, session_of
 from token2metrics.errors import RequestError
 from token2metrics.extras import needing
 from token2metrics.parallel import SINGLE
@@ -47,8 +46,6 @@ from token2metrics.planning.limits import (
 from token2metrics.planning.plan import Plan, longest_answer, longest_prompt
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
 from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
-from token2metrics.report.frontier import show_frontiers
-from token2metrics.report.plan import show_plans
 
 INFEASIBLE = 1
 
@@ -134,19 +131,13 @@ def plan(
     if lengths or answers:
         plans = _plans(planned, lengths, answers)
         feasible = all(one.feasible for one in plans)
-        if as_json:
-            session.show_json(plans)
-        else:
-            show_plans(session.console, plans)
+        _show_plans(session, plans, as_json)
     else:
         frontiers = [Frontier.of(one, demand) for one, demand in planned]
         feasible = all(one.input_tokens for one in frontiers)
         if plot is not None:
             _draw(frontiers, plot)
-        if as_json:
-            session.show_json(frontiers)
-        else:
-            show_frontiers(session.console, frontiers, [one for one, _ in planned])
+        _show_frontiers(session, frontiers, planned, as_json)
     if not feasible:
         raise typer.Exit(INFEASIBLE)
 
@@ -184,6 +175,28 @@ def _plans(planned: Planned, lengths: Sequence[int], answers: Sequence[int]) -> 
             longest_prompt(one, count, demand) for one, demand in planned for count in answers
         ]
     return found
+
+
+def _show_plans(session: Session, plans: Sequence[Plan], as_json: bool) -> None:
+    """Show the longest prompts or answers."""
+    if as_json:
+        session.show_json(plans)
+        return
+    with importing():
+        from token2metrics.report.plan import show_plans
+    show_plans(session.console, plans)
+
+
+def _show_frontiers(
+    session: Session, frontiers: Sequence[Frontier], planned: Planned, as_json: bool
+) -> None:
+    """Show the longest answer to every prompt, of each model that was asked."""
+    if as_json:
+        session.show_json(frontiers)
+        return
+    with importing():
+        from token2metrics.report.frontier import show_frontiers
+    show_frontiers(session.console, frontiers, [one for one, _ in planned])
 
 
 def _draw(frontiers: Sequence[Frontier], path: Path) -> None:

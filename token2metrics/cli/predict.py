@@ -1,12 +1,11 @@
 """``predict``: what single requests cost."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Annotated
 
 import typer
 
+from token2metrics.cli.importing import importing
 from token2metrics.cli.options import (
     ArtifactDirectory,
     AsJson,
@@ -25,7 +24,6 @@ from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
 from token2metrics.prediction.predictor import Conditions, Predictor
-from token2metrics.report.predictions import show_predictions
 
 MONEY = "Cost"
 
@@ -87,4 +85,6 @@ def predict(
     if as_json:
         session.show_json(predictions)
     else:
+        with importing():
+            from token2metrics.report.predictions import show_predictions
         show_predictions(session.console, predictions)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from token2metrics.cli.count_tokens import prompt_tokens
 from token2metrics.cli.options import REQUEST
 from token2metrics.errors import RequestError
 from token2metrics.prediction.predictor import check_tokens
@@ -53,6 +52,8 @@ def prompts(
         return counts("--input-tokens", input_tokens)
     if input_tokens:
         raise RequestError("expected --input-tokens or --prompt-file, got both")
+    from token2metrics.cli.count_tokens import prompt_tokens
+
     return [prompt_tokens(tokenizer, prompt_file)]
 
 

@@ -1,29 +1,39 @@
 """The curve families, and the factory that builds one by name."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from token2metrics.curves.curve import Curve, CurveWeights, Parameter
-from token2metrics.curves.linear import LinearCurve
-from token2metrics.curves.mlp import MlpCurve
-from token2metrics.curves.polynomial import PolynomialCurve
-from token2metrics.curves.roofline import RooflineCurve
-from token2metrics.curves.spline import SplineCurve
-from token2metrics.curves.tree import TreeCurve
 from token2metrics.errors import ConfigurationError
 from token2metrics.vocabulary import Phase, RegressionType
 
-__all__ = ["FAMILIES", "Curve", "CurveWeights", "Parameter", "build_curve"]
+__all__ = ["FAMILIES", "Curve", "CurveWeights", "Parameter", "build_curve", "family_of"]
 
-FAMILIES: dict[RegressionType, type[Curve]] = {
-    RegressionType.LINEAR: LinearCurve,
-    RegressionType.POLYNOMIAL: PolynomialCurve,
-    RegressionType.TREE: TreeCurve,
-    RegressionType.SPLINE: SplineCurve,
-    RegressionType.MLP: MlpCurve,
-    RegressionType.ROOFLINE: RooflineCurve,
+FAMILIES = {
+    RegressionType.LINEAR: "LinearCurve",
+    RegressionType.POLYNOMIAL: "PolynomialCurve",
+    RegressionType.TREE: "TreeCurve",
+    RegressionType.SPLINE: "SplineCurve",
+    RegressionType.MLP: "MlpCurve",
+    RegressionType.ROOFLINE: "RooflineCurve",
 }
-"""Every family by its name in configurations and artifacts."""
+"""The class of every family, by its name in configurations and artifacts.
+
+It is in the module that is called as the family is; only those that are used are imported.
+"""
+
+
+def family_of(name: RegressionType) -> type[Curve]:
+    """Return a family.
+
+    Args:
+        name: One of ``FAMILIES``.
+    """
+    family: type[Curve] = getattr(import_module(f"{__name__}.{name}"), FAMILIES[name])
+    return family
 
 
 def build_curve(
@@ -43,6 +53,6 @@ def build_curve(
         known = ", ".join(FAMILIES)
         raise ConfigurationError(f"expected a curve family among {known}, got {family}")
     try:
-        return FAMILIES[family](phase=phase, **(hyperparameters or {}))
+        return family_of(family)(phase=phase, **(hyperparameters or {}))
     except TypeError as error:
         raise ConfigurationError(f"{family} does not take {dict(hyperparameters or {})}") from error

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic
+
+from msgspec import Struct, StructMeta
 
 from token2metrics.algebra import Algebra, StepTable, T
 from token2metrics.errors import ConfigurationError
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
+PHASE = "phase"
+"""The field of a curve that is no hyperparameter."""
+
 MAX_WEIGHT = 1e12
 """The largest weight an artifact may hold: every formula stays finite below it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One scalar weight of a formula and the interval in which every law holds.
 
     Attributes:
@@ -42,8 +45,7 @@ class Parameter:
         return math.isfinite(value) and self.lower <= value <= self.upper
 
 
-@dataclass(frozen=True, slots=True)
-class Regularity:
+class Regularity(Struct, frozen=True):
     """How an exact fit is kept from following noise; penalties in units of relative error.
 
     Attributes:
@@ -63,8 +65,7 @@ class Regularity:
     most_steps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CurveWeights(Generic[T]):
+class CurveWeights(Struct, Generic[T], frozen=True):
     """The fitted numbers of a curve.
 
     Attributes:
@@ -76,8 +77,11 @@ class CurveWeights(Generic[T]):
     steps: StepTable[T] | None = None
 
 
-@dataclass(frozen=True)
-class Curve(ABC):
+class Abstract(StructMeta, ABCMeta):
+    """Makes Structs that cannot be made before their abstract methods are written."""
+
+
+class Curve(Struct, frozen=True, metaclass=Abstract):
     """A phase latency that never falls as tokens rise, at any lawful weights.
 
     A curve is a sum (or another rising combination) of terms. The terms are non-negative
@@ -114,9 +118,7 @@ class Curve(ABC):
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return the fields that rebuild the curve, beside its phase."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        del values["phase"]
-        return values
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != PHASE}
 
     def shape_parameters(self) -> tuple[Parameter, ...]:
         """Return the parameters that enter otherwise than as factors of the basis."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves.curve import MAX_WEIGHT, Curve, Regularity, present
@@ -11,8 +10,7 @@ from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
 
-@dataclass(frozen=True)
-class LinearCurve(Curve):
+class LinearCurve(Curve, frozen=True):
     """Non-negative slopes.
 
     Prefill: ``intercept + token * I``. Decode: ``intercept + step * S + attended * A`` with

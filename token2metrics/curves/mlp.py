@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from token2metrics.algebra import Algebra, T
@@ -24,8 +23,7 @@ SLOPE_SPREAD = 0.5
 """Priors that keep a handful of rows from bending the trend at will."""
 
 
-@dataclass(frozen=True)
-class MlpCurve(Curve):
+class MlpCurve(Curve, frozen=True):
     """``trend * exp(sum_k a_k (1 + tanh(b_k . z + c_k)))`` with ``a, b >= 0``.
 
     ``z`` are scaled logarithms of the token counts. The hyperbolic tangent saturates, so that

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves.curve import Curve, present
 from token2metrics.vocabulary import Phase
@@ -20,8 +18,7 @@ def _whole_power(base: T, exponent: int) -> T:
     return result
 
 
-@dataclass(frozen=True)
-class PolynomialCurve(Curve):
+class PolynomialCurve(Curve, frozen=True):
     """Monomials of the token counts.
 
     Prefill: ``sum_k c_k I^k``. Decode: ``sum c_ab S^a I^b`` with ``a >= 1`` and

@@ -8,7 +8,6 @@ byte, per layer), so that one set serves every model measured on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from token2metrics.algebra import Algebra, T
@@ -37,8 +36,7 @@ TERM_OF_WEIGHT = {
 """Which physical term each weight belongs to."""
 
 
-@dataclass(frozen=True)
-class RooflineCurve(Curve):
+class RooflineCurve(Curve, frozen=True):
     """Arithmetic, bandwidth and launch overhead.
 
     Prefill is a p-norm, a smooth maximum, of three terms: the arithmetic of the prompt (exact,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves.curve import MAX_WEIGHT, Curve, Regularity, present
 from token2metrics.vocabulary import Phase
@@ -15,8 +13,7 @@ KNOTS_TOKENS = (0, 128, 256, 512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 8192
 DEFAULT_SMOOTHNESS = 0.3
 
 
-@dataclass(frozen=True)
-class SplineCurve(Curve):
+class SplineCurve(Curve, frozen=True):
     """Non-negative slopes between knots (a monotone linear spline; Ramsay 1988).
 
     Prefill: a constant, whole tiles of 64, 128 and 256 tokens, and a slope per prompt token for

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from token2metrics.algebra import Algebra, T
 from token2metrics.curves.curve import MAX_WEIGHT, Curve, CurveWeights, Regularity, present
 from token2metrics.errors import ConfigurationError
@@ -13,8 +11,7 @@ from token2metrics.workload import Workload
 MAX_STEPS = 4096
 
 
-@dataclass(frozen=True)
-class TreeCurve(Curve):
+class TreeCurve(Curve, frozen=True):
     """Monotone boosted steps on a trend that continues outside the measured range.
 
     The trend of prefill is linear in tokens and in whole tiles of 64, 128 and 256, that of

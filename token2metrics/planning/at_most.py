@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.fitted import FittedModel
@@ -34,8 +36,7 @@ ENERGY_LIMITS = frozenset({"energy_j", POWER_LIMIT, COST_LIMIT})
 NOTHING = Extent(0.0, Bounds(0.0, 0.0))
 
 
-@dataclass(frozen=True, slots=True)
-class _PhaseAtMost:
+class _PhaseAtMost(Struct, frozen=True):
     """What a phase takes.
 
     Attributes:
@@ -50,8 +51,7 @@ class _PhaseAtMost:
 NO_WORK = _PhaseAtMost(PhaseExtent(NOTHING, NOTHING), 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _BoundedPhase:
+class _BoundedPhase(Struct, frozen=True):
     """A phase of a model, ready to be bounded.
 
     Attributes:
@@ -111,8 +111,7 @@ class _BoundedPhase:
         return workload_of(ALGEBRA, float(input_tokens), float(output_tokens), self.traffic)
 
 
-@dataclass(frozen=True, slots=True)
-class UpperBounds:
+class UpperBounds(Struct, frozen=True):
     """What requests of one model take at most; no number falls as tokens rise.
 
     Latency, time to first token and energy are the upper ends of the prediction's intervals,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from token2metrics.planning.answerable import SHORTEST, bounds_for, notes_on
 from token2metrics.planning.limits import Demand, Limits
@@ -17,8 +18,7 @@ NO_TOKEN = 0
 """The longest answer to a prompt after which not even one token keeps every limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
+class _Point(Struct, frozen=True):
     """A prompt and the longest answer to it."""
 
     input_tokens: int

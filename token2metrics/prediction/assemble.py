@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
@@ -12,13 +11,15 @@ from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
 from token2metrics.cost import AS_FITTED
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.money import price
-from token2metrics.prediction.quantities import PHASE_QUANTITIES
+from token2metrics.prediction.quantities import INPUTS, PHASE_QUANTITIES
 from token2metrics.prediction.result import Interval, PhasePrediction, Prediction, Prices
-from token2metrics.vocabulary import FITTED_PHASES, Phase
+from token2metrics.vocabulary import FITTED_PHASES
 
 NOTHING_MEASURED = "no measured rows"
 NO_ENERGY = "no measured energy"
 NO_PARALLEL = "no measured rows of several samples at once"
+
+INPUT_TOKENS, OUTPUT_TOKENS = INPUTS
 
 FREE = price(None, None, None)
 """What a request costs where no price is known."""
@@ -44,15 +45,16 @@ class Request(msgspec.Struct, frozen=True):
     parallel: int = SINGLE
 
 
-@dataclass(frozen=True)
-class PhaseTeller:
+class PhaseTeller(msgspec.Struct, frozen=True, dict=True):
     """Puts the numbers of a phase into words that no request changes.
 
     Attributes:
+        phase: Name of the phase.
         record: The fitted phase; None where there is none.
         parallel: Answers generated at once.
     """
 
+    phase: str
     record: PhaseRecord | None
     parallel: int
 
@@ -85,15 +87,15 @@ class PhaseTeller:
         return self.record.margin.method if self.record is not None else None
 
     @cached_property
-    def measured(self) -> tuple[tuple[str, tuple[float, float], str], ...]:
+    def measured(self) -> tuple[tuple[str, float, float, str], ...]:
         """Each count that was measured: its name, its range, and that in words."""
         if self.record is None or self.record.hull is None:
             return ()
         hull = self.record.hull
-        ends = {"input_tokens": hull.input_tokens, "output_tokens": hull.output_tokens}
+        spans = (INPUT_TOKENS, hull.input_tokens), (OUTPUT_TOKENS, hull.output_tokens)
         return tuple(
-            (name, span, f" outside {span[0]:g}..{span[1]:g} measured")
-            for name, span in ends.items()
+            (name, *span, f" outside {span[0]:g}..{span[1]:g} measured")
+            for name, span in spans
             if span is not None
         )
 
@@ -127,7 +129,9 @@ class PhaseTeller:
                 energy_rests_on=self.missing,
                 extrapolates=None,
             )
-        reason = self._extrapolates(request) if outside and latency_s > 0.0 else None
+        reason = None
+        if outside and latency_s > 0.0:
+            reason = self._extrapolates(request.input_tokens, request.output_tokens)
         return PhasePrediction(
             latency_s,
             known(power_w),
@@ -141,27 +145,53 @@ class PhaseTeller:
             interval(energy_lower_j, energy_upper_j),
         )
 
-    def _extrapolates(self, request: Request) -> str | None:
+    def notes(self, told: PhasePrediction) -> tuple[str, ...]:
+        """Return what to know before trusting the numbers of a phase.
+
+        Args:
+            told: What was said of it.
+        """
+        if told.latency_s is None:
+            return (f"{self.phase}: {told.rests_on}, so the request has no total",)
+        missing = self.unmetered if told.energy_j is None else ()
+        if told.extrapolates is None:
+            return missing
+        return (*missing, f"{self.phase} extrapolates: {told.extrapolates}")
+
+    @cached_property
+    def unmetered(self) -> tuple[str, ...]:
+        """What to know where no energy was measured."""
+        return (f"{self.phase}: no measured energy, so the request has no total energy",)
+
+    def _extrapolates(self, input_tokens: int, output_tokens: int) -> str | None:
         """Say in which direction a request leaves the measured range."""
-        record = self.record
-        if record is None:
-            return None
-        if record.hull is None:
-            return "no row of this model was measured on this device"
-        reasons = []
-        for (name, (fewest, most), words), count in zip(
-            self.measured, (request.input_tokens, request.output_tokens), strict=False
-        ):
+        if self.unmeasured is not None:
+            return self.unmeasured
+        reason = ""
+        for name, fewest, most, words in self.measured:
+            count = input_tokens if name is INPUT_TOKENS else output_tokens
             if not fewest <= count <= most:
-                reasons.append(f"{name} {count}{words}")
-        most = request.parallel if record.parallel is None else record.parallel.samples[1]
-        if request.parallel > most:
-            reasons.append(f"parallel {request.parallel} above {most} measured")
-        return "; ".join(reasons) or None
+                reason += f"{'; ' if reason else ''}{name} {count}{words}"
+        if self.too_many is not None:
+            reason += f"{'; ' if reason else ''}{self.too_many}"
+        return reason or None
+
+    @cached_property
+    def unmeasured(self) -> str | None:
+        """Why any request lies outside; None where something was measured."""
+        if self.record is None or self.record.hull is not None:
+            return None
+        return "no row of this model was measured on this device"
+
+    @cached_property
+    def too_many(self) -> str | None:
+        """Why so many answers lie outside; None where they do not."""
+        shared = None if self.record is None else self.record.parallel
+        most = self.parallel if shared is None else shared.samples[1]
+        return f"parallel {self.parallel} above {most} measured" if self.parallel > most else None
 
 
-@dataclass(frozen=True)
-class RequestTeller:
+class RequestTeller(msgspec.Struct, frozen=True, dict=True):
     """Puts the numbers of a request into words.
 
     Attributes:
@@ -176,7 +206,8 @@ class RequestTeller:
     def phases(self) -> tuple[PhaseTeller, PhaseTeller]:
         """Prefill and decode."""
         prefill, decode = (
-            PhaseTeller(self.record.phases.get(phase), self.parallel) for phase in FITTED_PHASES
+            PhaseTeller(phase.value, self.record.phases.get(phase), self.parallel)
+            for phase in FITTED_PHASES
         )
         return prefill, decode
 
@@ -229,7 +260,7 @@ class RequestTeller:
             interval(lower_s, upper_s),
             interval(lower_j, upper_j),
             outside,
-            _notes(prefill, decode),
+            (*tell_prefill.notes(prefill), *tell_decode.notes(decode)),
         )
 
 
@@ -248,22 +279,3 @@ def _ratio(numerator: float | None, denominator: float | None) -> float | None:
     if numerator is None or not denominator:
         return None
     return numerator / denominator
-
-
-def _notes(prefill: PhasePrediction, decode: PhasePrediction) -> tuple[str, ...]:
-    """Collect what to know before trusting the numbers."""
-    notes: list[str] = []
-    for phase, prediction in ((Phase.PREFILL, prefill), (Phase.DECODE, decode)):
-        if prediction.latency_s is None:
-            notes.append(f"{phase}: {prediction.rests_on}, so the request has no total")
-        elif prediction.energy_j is None:
-            notes.append(NO_ENERGY_NOTES[phase])
-        if prediction.extrapolates is not None:
-            notes.append(f"{phase} extrapolates: {prediction.extrapolates}")
-    return tuple(notes)
-
-
-NO_ENERGY_NOTES = {
-    phase: f"{phase}: no measured energy, so the request has no total energy"
-    for phase in FITTED_PHASES
-}

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 import polars.selectors as cs
 
 from token2metrics.artifact.fitted import FittedModel
-from token2metrics.errors import DataError, RequestError
+from token2metrics.errors import DataError
 from token2metrics.files import remove_stale, replacing
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.count_rules import broken_counts, cell
-from token2metrics.prediction.expressions import PREDICTED_COLUMNS, expressions
+from token2metrics.prediction.answering import Answering, who_answers
+from token2metrics.prediction.count_rules import broken_counts, number
+from token2metrics.prediction.expressions import PREDICTED_COLUMNS
 from token2metrics.prediction.predictor import (
     Conditions,
-    ModelPredictor,
     Predictor,
     check_parallel,
 )
+from token2metrics.prediction.program import build_program
 from token2metrics.prediction.result import BatchSummary
+from token2metrics.prediction.staged import HIDDEN, NOT_SEARCHED, with_programs
 
-MODEL, DEVICE, REASON = "model", "device", "reason"
-HIDDEN = "__token2metrics_"
-"""Prefix of columns that exist only while a table is priced."""
-
+REASON = "reason"
 INPUT, OUTPUT, ANSWERING = f"{HIDDEN}input", f"{HIDDEN}output", f"{HIDDEN}answering"
 COUNTS = {"input_tokens": INPUT, "output_tokens": OUTPUT}
 """The number read from each column of token counts."""
@@ -82,8 +81,8 @@ def price_table(predictor: Predictor, request: BatchRequest) -> BatchSummary:
         table = _scan(request.input_file)
         columns = table.collect_schema().names()
         _refuse_columns(columns, request)
-        models = _eligible(predictor, columns, request)
-        counts = _write(_judged(table, columns, models, request), columns, models, request)
+        answering = who_answers(predictor, columns, request.model, request.conditions)
+        counts = _write(_judged(table, answering), columns, answering.models, request)
     except pl.exceptions.PolarsError as error:
         first_line = str(error).partition("\n")[0]
         raise DataError(
@@ -140,67 +139,19 @@ def _refuse_columns(columns: Sequence[str], request: BatchRequest) -> None:
             f"{request.input_file} already has the column {taken[0]}, which would be replaced; "
             "rename it"
         )
-    if MODEL not in columns and request.model is None:
-        raise RequestError(
-            f"expected a column model in {request.input_file} or --model NAME, got neither"
-        )
 
 
-def _eligible(
-    predictor: Predictor, columns: Sequence[str], request: BatchRequest
-) -> list[FittedModel]:
-    """Return the models that rows can name."""
-    row_device = DEVICE in columns
-    conditions = replace(request.conditions, device=None) if row_device else request.conditions
-    if MODEL not in columns and not row_device and request.model is not None:
-        return [predictor.select(request.model, conditions).model]
-    eligible: Sequence[ModelPredictor] = predictor.choose((), conditions)
-    if request.model is not None:
-        named = [p for p in eligible if p.model.record.answers_to(request.model)]
-        if not named:
-            predictor.select(request.model, conditions)
-    return [priced.model for priced in eligible]
-
-
-def _judged(
-    table: pl.LazyFrame,
-    columns: Sequence[str],
-    models: Sequence[FittedModel],
-    request: BatchRequest,
-) -> pl.LazyFrame:
+def _judged(table: pl.LazyFrame, answering: Answering) -> pl.LazyFrame:
     """Add numbers, the answering model and the reason why a row cannot be priced."""
-    model = _stated(columns, MODEL, request.model).str.to_lowercase()
-    device = _stated(columns, DEVICE, request.conditions.device)
-    answers = [
-        model.is_in([name.lower() for name in (m.record.id, m.record.name, *m.record.aliases)])
-        & (device.is_null() | (device == m.record.device))
-        for m in models
+    reasons = [
+        *(one for name, count in COUNTS.items() for one in broken_counts(name, pl.col(count))),
+        *answering.reasons(),
     ]
-    answering = (pl.when(answer).then(number) for number, answer in enumerate(answers))
-    matches = pl.sum_horizontal(*(answer.fill_null(value=False) for answer in answers))
     return (
-        table.with_columns(
-            cell(name).cast(pl.Float64, strict=False).alias(number)
-            for name, number in COUNTS.items()
-        )
-        .with_columns(pl.coalesce(*answering).alias(ANSWERING))
-        .with_columns(pl.coalesce(*_reasons(model, matches)).alias(REASON))
+        table.with_columns(number(name).alias(count) for name, count in COUNTS.items())
+        .with_columns(answering.number().alias(ANSWERING))
+        .with_columns(pl.coalesce(*reasons).alias(REASON))
     )
-
-
-def _stated(columns: Sequence[str], name: str, default: str | None) -> pl.Expr:
-    """Return what a row says, else the default."""
-    fallback = pl.lit(default, dtype=pl.String)
-    return pl.coalesce(cell(name), fallback) if name in columns else fallback
-
-
-def _reasons(model: pl.Expr, matches: pl.Expr) -> Iterator[pl.Expr]:
-    """Yield why a row cannot be priced, each null where it is no reason."""
-    for name, number in COUNTS.items():
-        yield from broken_counts(name, pl.col(number))
-    yield pl.when(model.is_null()).then(pl.lit("model is missing"))
-    yield pl.when(matches == 0).then(pl.lit("no trained model of this name and device"))
-    yield pl.when(matches > 1).then(pl.lit("model trained more than once: state the device"))
 
 
 def _write(
@@ -211,9 +162,13 @@ def _write(
 ) -> pl.DataFrame:
     """Write priced and rejected rows; return how many rows each reason has."""
     good = pl.col(REASON).is_null()
-    priced = judged.filter(good).with_columns(_predictions(models, request))
+    programs = [
+        build_program(model, PREDICTED_COLUMNS, request.confidence, request.parallel)
+        for model in models
+    ]
+    priced = with_programs(judged.filter(good), programs, ANSWERING, COUNTS)
     if request.input_file.suffix.lower() == CSV and request.output_file.suffix.lower() == PARQUET:
-        whole = (pl.col(number).cast(pl.Int64).alias(name) for name, number in COUNTS.items())
+        whole = (pl.col(count).cast(pl.Int64).alias(name) for name, count in COUNTS.items())
         priced = priced.with_columns(*whole)
     rejected = judged.filter(~good).select(cs.by_name(columns) - cs.nested(), REASON)
     counts = (
@@ -233,22 +188,8 @@ def _write(
             sink = finished.sink_parquet(output, lazy=True)
         else:
             sink = finished.sink_csv(output, lazy=True)
-        *_, counted = pl.collect_all((sink, rejected.sink_csv(aside, lazy=True), counts))
+        queries = (sink, rejected.sink_csv(aside, lazy=True), counts)
+        *_, counted = pl.collect_all(queries, optimizations=NOT_SEARCHED)
         if not counted.get_column(REASON).is_not_null().any():
             aside.unlink()
     return counted
-
-
-def _predictions(models: Sequence[FittedModel], request: BatchRequest) -> list[pl.Expr]:
-    """Return the prediction columns, each row priced by the model that answers to it."""
-    costs = [
-        expressions(model, pl.col(INPUT), pl.col(OUTPUT), request.confidence, request.parallel)
-        for model in models
-    ]
-    return [
-        pl.coalesce(
-            pl.when(pl.col(ANSWERING) == number).then(cost[name])
-            for number, cost in enumerate(costs)
-        ).alias(name)
-        for name in PREDICTED_COLUMNS
-    ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import hypot, log
 from typing import Generic
+
+from msgspec import Struct
 
 from token2metrics.algebra import Algebra, T
 from token2metrics.artifact.manifest import HardwareRecord, Hull, MarginRecord, PhaseRecord
@@ -13,9 +14,11 @@ from token2metrics.cost import PhaseCost
 from token2metrics.intervals import (
     MAX_HALF_WIDTH,
     OUTSIDE_EXPONENT,
+    UNKNOWN_SIDES,
     Bounds,
     Margin,
     Range,
+    Sides,
     bounds,
     reach,
 )
@@ -26,8 +29,7 @@ Price = Callable[[T, T], PhaseCost[T]]
 """What a phase costs at a prompt length and a number of decode steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseBounds(Generic[T]):
+class PhaseBounds(Struct, Generic[T], frozen=True):
     """Intervals of one phase.
 
     Attributes:
@@ -64,7 +66,7 @@ def phase_bounds(
     workload: Workload[T],
     confidence: float,
     parallel: int = SINGLE,
-    measured: bool = False,
+    sides: Sides = UNKNOWN_SIDES,
 ) -> PhaseBounds[T]:
     """Bound latency, energy and power of a phase.
 
@@ -77,10 +79,10 @@ def phase_bounds(
         workload: The request.
         confidence: Of each interval.
         parallel: Samples generated at once.
-        measured: Whether the request is known to lie within the measured range.
+        sides: On which side of the measured range the lengths are known to lie.
     """
-    hull = None if measured else record.hull
-    asked = reach(algebra, (workload.input_tokens, workload.steps), measured_range(hull))
+    counts = workload.input_tokens, workload.steps
+    asked = reach(algebra, counts, measured_range(record.hull), sides)
     shorter, longer = price(*asked.shorter), price(*asked.longer)
     spread = _samples_spread(record, parallel)
     factors = Bounds(asked.factors.lower / spread, asked.factors.upper * spread)

@@ -3,64 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
-from token2metrics.algebra import FloatAlgebra
+import msgspec
+
 from token2metrics.artifact.fitted import FittedModel
-from token2metrics.artifact.manifest import Hull
-from token2metrics.intervals import DEFAULT_CONFIDENCE
+from token2metrics.intervals import DEFAULT_CONFIDENCE, Side
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.interpreted import Compiled, Numbers
 from token2metrics.prediction.program import INPUTS, Program, build_program
-from token2metrics.prediction.python_source import INDENT, REQUIRED, python_function
-from token2metrics.prediction.quantities import QUANTITIES, Asked, request_quantities
-from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS
-
-Numbers = tuple[float, ...]
-Compiled = Callable[[int, int], Numbers]
-"""From input and output tokens to the wanted quantities, in their order."""
-
-ALGEBRA = FloatAlgebra()
-
-COMPILED_AFTER = 32
-"""A model is compiled in the time that this many requests take by its formulas."""
+from token2metrics.prediction.python_source import REQUIRED, python_function
+from token2metrics.prediction.quantities import QUANTITIES
+from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
 
 MOST_PROMPTS = 16_384
 """Lengths of prompts that are remembered: about 4 MB."""
 
-EVERYTHING = (0.0, float(MAX_TOKENS))
-NOTHING = (1.0, 0.0)
-"""A range that holds no count."""
-
-
-@dataclass(slots=True)
-class Interpreted:
-    """The formulas themselves, evaluated one by one: right for the first requests.
-
-    Attributes:
-        model: The fitted model.
-        confidence: Of the intervals.
-        parallel: Answers generated at once.
-        asked: How many requests were priced.
-    """
-
-    model: FittedModel
-    confidence: float
-    parallel: int
-    asked: int = 0
-
-    @property
-    def worn(self) -> bool:
-        """Whether a compiled model would have paid by now."""
-        return self.asked >= COMPILED_AFTER
-
-    def __call__(self, input_tokens: int, output_tokens: int) -> Numbers:
-        """Return all quantities of a request."""
-        self.asked += 1
-        counts = float(input_tokens), float(output_tokens)
-        asked = Asked(*counts, self.confidence, self.parallel)
-        return tuple(request_quantities(ALGEBRA, self.model, asked).values())
+ANY_COUNT = (0.0, float(MAX_TOKENS))
 
 
 def compile_model(
@@ -71,9 +31,6 @@ def compile_model(
 ) -> Compiled:
     """Compile a model; the numbers are those of the formulas, to the last bit.
 
-    Within the measured range of a phase its bounds lie around the request itself, which saves
-    two prices; so there is a function for each case, made when it is first needed.
-
     Args:
         model: The fitted model.
         names: Wanted quantities, among ``QUANTITIES``; what is unknown is not a number.
@@ -83,58 +40,91 @@ def compile_model(
     Returns:
         A function that does not check its arguments: whole numbers from 0 to ten million.
     """
-    prefill, decode = (
-        model.record.phases[phase].hull if phase in model.record.phases else None
-        for phase in FITTED_PHASES
-    )
-    (fewest, most), _ = _ranges(prefill)
-    (fewest_read, most_read), (fewest_made, most_made) = _ranges(decode)
-    cases: list[Compiled] = []
+    prefill, decode = (_measured(model, phase) for phase in FITTED_PHASES)
+    cases = Cases(model, names, confidence, parallel, prefill, decode)
+    return _function(cases.program(0, 0, 0), (prefill.within(decode), cases))
 
-    def compute(input_tokens: int, output_tokens: int) -> Numbers:
-        read = fewest <= input_tokens <= most
-        made = (
-            fewest_read <= input_tokens <= most_read and fewest_made <= output_tokens <= most_made
+
+class Ranges(msgspec.Struct, frozen=True):
+    """The measured token counts of a phase, ends included."""
+
+    fewest_read: float
+    most_read: float
+    fewest_made: float
+    most_made: float
+
+    def within(self, other: Ranges) -> Ranges:
+        """Return what both phases measured."""
+        return Ranges(
+            max(self.fewest_read, other.fewest_read),
+            min(self.most_read, other.most_read),
+            max(self.fewest_made, other.fewest_made),
+            min(self.most_made, other.most_made),
         )
-        return cases[read + made + made](input_tokens, output_tokens)
-
-    def first(case: int, input_tokens: int, output_tokens: int) -> Numbers:
-        measured = [phase for place, phase in enumerate(FITTED_PHASES) if case >> place & 1]
-        program = build_program(model, names, confidence, parallel, measured)
-        cases[case] = _function(program)
-        return cases[case](input_tokens, output_tokens)
-
-    cases += [partial(first, case) for case in range(1 << len(FITTED_PHASES))]
-    if prefill is None or decode is None:
-        return compute
-    within = (
-        (max(fewest, fewest_read), min(most, most_read)),
-        (fewest_made, most_made),
-    )
-    program = build_program(model, names, confidence, parallel, FITTED_PHASES)
-    return _function(program, Elsewhere(within, compute))
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Who answers outside some ranges of token counts.
-
-    Attributes:
-        within: The ranges, ends included, in the order of ``INPUTS``.
-        answer: What answers beyond them.
-    """
-
-    within: tuple[tuple[float, float], ...]
-    answer: Compiled
 
     @property
-    def statements(self) -> tuple[str, str]:
-        """What a function begins with to hand such requests over."""
-        ranges = zip(self.within, INPUTS, strict=True)
-        inside = " and ".join(
-            f"{least!r} <= {count} <= {most!r}" for (least, most), count in ranges
+    def condition(self) -> str:
+        """Whether a request lies within both, in Python."""
+        prompt, answer = INPUTS
+        return (
+            f"{self.fewest_read!r} <= {prompt} <= {self.most_read!r}"
+            f" and {self.fewest_made!r} <= {answer} <= {self.most_made!r}"
         )
-        return f"if not ({inside}):", f"{INDENT}return elsewhere({', '.join(INPUTS)})"
+
+
+SIDES = {-1: Side.BELOW, 0: Side.WITHIN, 1: Side.ABOVE}
+
+
+@dataclass(slots=True)
+class Cases:
+    """Answers by a function for each case, made when it is first needed.
+
+    Within the measured ranges bounds lie around the request itself, beyond one end of them only one
+    bound looks elsewhere; where that is known, a price or two are saved.
+
+    Attributes:
+        model: The fitted model.
+        names: Wanted quantities.
+        confidence: Of the intervals.
+        parallel: Answers generated at once.
+        prefill: Measured ranges of the first phase.
+        decode: Those of the second.
+    """
+
+    model: FittedModel
+    names: Sequence[str]
+    confidence: float
+    parallel: int
+    prefill: Ranges
+    decode: Ranges
+    _functions: dict[tuple[int, int, int], Compiled] = field(default_factory=dict)
+
+    def __call__(self, input_tokens: int, output_tokens: int) -> Numbers:
+        """Return the wanted quantities of a request."""
+        prefill, decode = self.prefill, self.decode
+        case = (
+            (input_tokens > prefill.most_read) - (input_tokens < prefill.fewest_read),
+            (input_tokens > decode.most_read) - (input_tokens < decode.fewest_read),
+            (output_tokens > decode.most_made) - (output_tokens < decode.fewest_made),
+        )
+        function = self._functions.get(case)
+        if function is None:
+            self._functions[case] = function = _function(self.program(*case))
+        return function(input_tokens, output_tokens)
+
+    def program(self, read: int, read_before: int, made: int) -> Program:
+        """Return the program of one case.
+
+        Args:
+            read: Where the prompt lies to prefill: -1 below, 0 within, 1 above its range.
+            read_before: Where it lies to decode.
+            made: Where the answer lies to decode.
+        """
+        sides = {
+            Phase.PREFILL: (SIDES[read], Side.WITHIN),
+            Phase.DECODE: (SIDES[read_before], SIDES[made]),
+        }
+        return build_program(self.model, self.names, self.confidence, self.parallel, sides)
 
 
 class PromptTable(dict[int, Numbers]):
@@ -152,19 +142,26 @@ class PromptTable(dict[int, Numbers]):
         return row
 
 
-def _function(program: Program, elsewhere: Elsewhere | None = None) -> Compiled:
-    """Return the function of a program: a table of prompts, and what the answer adds."""
+def _function(program: Program, elsewhere: tuple[Ranges, Compiled] | None = None) -> Compiled:
+    """Return the function of a program: a table of prompts, and what the answer adds.
+
+    Args:
+        program: What to compute.
+        elsewhere: Ranges that the program is right for, and who answers beyond them.
+    """
     prompt, answer = INPUTS
     decided = program.depending_on_alone(prompt)
     given = {node: f"p{number}" for number, node in enumerate(decided)}
     before = python_function("prompt_numbers", (prompt,), decided, (f"{prompt} = {prompt} + 0.0",))
-    opening = [*elsewhere.statements] if elsewhere else []
+    scope: dict[str, Any] = {}
+    opening = []
+    if elsewhere is not None:
+        ranges, scope["elsewhere"] = elsewhere
+        opening.append(f"if not ({ranges.condition}): return elsewhere({prompt}, {answer})")
     if given:
         opening.append(f"({', '.join(given.values())},) = prompts[{prompt}]")
     opening.append(f"{answer} = {answer} + 0.0")
-    wanted = tuple(program.outputs.values())
-    after = python_function("numbers", INPUTS, wanted, opening, given)
-    scope: dict[str, Any] = {"elsewhere": elsewhere.answer if elsewhere else None}
+    after = python_function("numbers", INPUTS, [*program.outputs.values()], opening, given)
     text = REQUIRED + before.tables + before.function + after.tables + after.function
     exec(compile(text, "<model>", "exec"), scope)
     scope["prompts"] = PromptTable(scope["prompt_numbers"])
@@ -172,8 +169,9 @@ def _function(program: Program, elsewhere: Elsewhere | None = None) -> Compiled:
     return function
 
 
-def _ranges(hull: Hull | None) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the measured ranges of prompts and answers."""
-    if hull is None:
-        return NOTHING, NOTHING
-    return hull.input_tokens, hull.output_tokens or EVERYTHING
+def _measured(model: FittedModel, phase: Phase) -> Ranges:
+    """Return the measured ranges of a phase; all counts where it has none, which is one case."""
+    record = model.record.phases.get(phase)
+    if record is None or record.hull is None:
+        return Ranges(*ANY_COUNT, *ANY_COUNT)
+    return Ranges(*record.hull.input_tokens, *(record.hull.output_tokens or ANY_COUNT))

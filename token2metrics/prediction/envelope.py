@@ -7,7 +7,7 @@ much narrower interval.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.manifest import HardwareRecord
@@ -18,8 +18,7 @@ from token2metrics.prediction.result import Interval, PhasePrediction, Predictio
 ALGEBRA = FloatAlgebra()
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(Struct, frozen=True):
     """A quantity and its bounds.
 
     Attributes:
@@ -37,8 +36,7 @@ class Extent:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseExtent:
+class PhaseExtent(Struct, frozen=True):
     """How long a phase takes and, where it was metered, how much energy.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from token2metrics.artifact.manifest import BelievedWeight, HardwareRecord, PhaseRecord
 from token2metrics.calibration import PowerLaw
@@ -32,8 +33,7 @@ TILE_OF_WEIGHT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
+class _Unit(Struct, frozen=True):
     """A unit people know.
 
     Attributes:
@@ -65,8 +65,7 @@ OTHER_UNIT = _Unit("ns", 1e-9)
 """Units of weights in seconds per something; higher monomials have the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
+class _Number(Struct, frozen=True):
     """A number on the edge device, and what was believed of it.
 
     Attributes:
@@ -110,8 +109,7 @@ def _inverse(value: float | None) -> float | None:
     return 1.0 / value if value else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Weights:
+class _Weights(Struct, frozen=True):
     """The curve weights of a phase as they act on the edge device."""
 
     values: Mapping[str, float]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from token2metrics.algebra import FloatAlgebra
 from token2metrics.artifact.fitted import FittedModel
@@ -18,7 +20,7 @@ from token2metrics.heads import Window
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.assemble import Request, RequestTeller
-from token2metrics.prediction.compiled import Compiled, Interpreted, compile_model
+from token2metrics.prediction.interpreted import Compiled, Interpreted
 from token2metrics.prediction.quantities import QUANTITIES, check_quantities
 from token2metrics.prediction.result import Prediction, Prices
 from token2metrics.vocabulary import MAX_PARALLEL, MAX_TOKENS, Phase
@@ -34,8 +36,7 @@ MOST_KINDS = 64
 """So many pairs of confidence and parallel answers are kept ready."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(Struct, frozen=True):
     """Where a model was measured; None leaves a condition open.
 
     Attributes:
@@ -66,18 +67,19 @@ class Conditions:
 ANYWHERE = Conditions()
 
 
-@dataclass(frozen=True, slots=True)
 class ModelPredictor:
-    """Prices requests of one model on one device.
+    """Prices requests of one model on one device."""
 
-    Attributes:
-        model: The fitted model.
-    """
+    __slots__ = ("_made", "model")
 
-    model: FittedModel
-    _made: dict[tuple[float, int], tuple[RequestTeller, Compiled]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    def __init__(self, model: FittedModel) -> None:
+        """Take a fitted model.
+
+        Args:
+            model: The fitted model.
+        """
+        self.model = model
+        self._made: dict[tuple[float, int], tuple[RequestTeller, Compiled]] = {}
 
     def __call__(
         self,
@@ -128,6 +130,8 @@ class ModelPredictor:
             RequestError: If a quantity is unknown, no interval is offered for the confidence, or
                 there is less than one answer.
         """
+        from token2metrics.prediction.compiled import compile_model
+
         check_quantities(names)
         check_confidence(confidence)
         check_parallel(parallel)
@@ -210,7 +214,7 @@ class ModelPredictor:
             answers = teller, Interpreted(self.model, confidence, parallel)
             self._made[confidence, parallel] = answers
         elif isinstance(answers[1], Interpreted) and answers[1].worn:
-            answers = answers[0], compile_model(self.model, QUANTITIES, confidence, parallel)
+            answers = answers[0], self.compiled(QUANTITIES, confidence, parallel)
             self._made[confidence, parallel] = answers
         return answers
 
@@ -265,8 +269,7 @@ class ModelPredictor:
         return workload_of(ALGEBRA, float(input_tokens), float(output_tokens), self.model.traffic)
 
 
-@dataclass(frozen=True, slots=True)
-class Predictor:
+class Predictor(Struct, frozen=True):
     """Every model of an artifact.
 
     Attributes:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from token2metrics.algebra import RequestAlgebra, StepTable, T
 from token2metrics.artifact.fitted import FittedModel
-from token2metrics.intervals import DEFAULT_CONFIDENCE
+from token2metrics.intervals import DEFAULT_CONFIDENCE, Sides
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.quantities import QUANTITIES, Asked, request_quantities
+from token2metrics.prediction.quantities import (
+    ANY_SIDES,
+    INPUTS,
+    QUANTITIES,
+    Asked,
+    request_quantities,
+)
 from token2metrics.symbolic import Node, Operation, SymbolicAlgebra, in_order, rules_of
 from token2metrics.vocabulary import Phase
 
-INPUTS = ("input_tokens", "output_tokens")
+__all__ = ["INPUTS", "Program", "build_program", "evaluate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ def build_program(
     names: Sequence[str] = QUANTITIES,
     confidence: float = DEFAULT_CONFIDENCE,
     parallel: int = SINGLE,
-    measured: Collection[Phase] = (),
+    sides: Mapping[Phase, Sides] = ANY_SIDES,
 ) -> Program:
     """Record what a model predicts.
 
@@ -118,10 +124,10 @@ def build_program(
         names: Results, among ``QUANTITIES``; nothing else is computed.
         confidence: Of the intervals, 0.5 to 0.99.
         parallel: Answers generated at once.
-        measured: Phases within whose measured ranges requests are known to lie.
+        sides: On which side of the measured ranges of a phase the lengths are known to lie.
     """
     algebra = SymbolicAlgebra()
     prompt, answer = (algebra.input(name) for name in INPUTS)
-    asked = Asked(prompt, answer, confidence, parallel, measured)
+    asked = Asked(prompt, answer, confidence, parallel, sides)
     found = request_quantities(algebra, model, asked)
     return Program({name: found[name] for name in names})

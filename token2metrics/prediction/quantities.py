@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic
+
+from msgspec import Struct
 
 from token2metrics.algebra import RequestAlgebra, T
 from token2metrics.artifact.fitted import FittedModel
@@ -12,11 +14,22 @@ from token2metrics.artifact.manifest import PhaseRecord
 from token2metrics.cost import PhaseCost, PhaseWeights, phase_cost
 from token2metrics.curves import CurveWeights
 from token2metrics.errors import RequestError
-from token2metrics.intervals import DEFAULT_CONFIDENCE, Bounds, bounds_of_sum
+from token2metrics.intervals import (
+    ALL_WITHIN,
+    DEFAULT_CONFIDENCE,
+    UNKNOWN_SIDES,
+    Bounds,
+    Side,
+    Sides,
+    bounds_of_sum,
+)
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.bounded import phase_bounds
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 from token2metrics.workload import ModelTraffic, workload_of, workload_of_steps
+
+INPUTS = ("input_tokens", "output_tokens")
+"""What everything depends on."""
 
 LATENCY, ENERGY, POWER = "latency_s", "energy_j", "power_w"
 EXTRAPOLATED = "extrapolated"
@@ -58,8 +71,11 @@ def check_quantities(names: Collection[str]) -> None:
         raise RequestError(f"expected quantities among {', '.join(QUANTITIES)}; got {got}")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Generic[T]):
+ANY_SIDES: Mapping[Phase, Sides] = MappingProxyType({})
+"""Nothing is known of where lengths lie."""
+
+
+class Asked(Struct, Generic[T], frozen=True):
     """What is asked.
 
     Attributes:
@@ -67,19 +83,22 @@ class Asked(Generic[T]):
         output_tokens: Generated tokens of each answer, whole and >= 0.
         confidence: Of every interval, 0.5 to 0.99.
         parallel: Answers generated at once.
-        measured: Phases of which the lengths are known to lie within the measured range; their
-            bounds need not look further than the request.
+        sides: On which side of the measured ranges of a phase the lengths are known to lie; its
+            bounds need not look the other way.
     """
 
     input_tokens: T
     output_tokens: T
     confidence: float = DEFAULT_CONFIDENCE
     parallel: int = SINGLE
-    measured: Collection[Phase] = ()
+    sides: Mapping[Phase, Sides] = ANY_SIDES
+
+    def sides_of(self, phase: Phase) -> Sides:
+        """Return what is known of the lengths, seen from a phase."""
+        return self.sides.get(phase, UNKNOWN_SIDES)
 
 
-@dataclass(frozen=True, slots=True)
-class PhasePoints(Generic[T]):
+class PhasePoints(Struct, Generic[T], frozen=True):
     """What a phase costs, and whether that was measured.
 
     Attributes:
@@ -149,7 +168,7 @@ def phase_points(
     cost = phase_cost(algebra, formula, workload, weights, asked.parallel)
     idle = algebra.at_least(cost.latency_s * -1.0, 0.0)
     energy, power = cost.energy_j, cost.power_w
-    outside = _outside(algebra, record, asked, phase in asked.measured)
+    outside = _outside(algebra, record, asked, asked.sides_of(phase))
     return PhasePoints(
         latency_s=cost.latency_s,
         energy_j=algebra.select(idle, nothing, unknown) if energy is None else energy,
@@ -232,11 +251,11 @@ def _bounds(
         here,
         asked.confidence,
         parallel,
-        phase in asked.measured,
+        asked.sides_of(phase),
     )
     found = {LATENCY: bounded.latency_s, ENERGY: bounded.energy_j, POWER: bounded.power_w}
     known = same | {name: limits for name, limits in found.items() if limits is not None}
-    if phase in asked.measured:
+    if asked.sides_of(phase) == ALL_WITHIN:
         return known
     working = {name: _when_working(algebra, points, known[name]) for name in (LATENCY, ENERGY)}
     return known | working
@@ -267,20 +286,16 @@ def _total(
     return {quantity: one + other, lower: limits.lower, upper: limits.upper}
 
 
-def _outside(
-    algebra: RequestAlgebra[T], record: PhaseRecord, asked: Asked[T], measured: bool
-) -> T:
+def _outside(algebra: RequestAlgebra[T], record: PhaseRecord, asked: Asked[T], sides: Sides) -> T:
     """Return 1 where lengths or samples lie outside the measured range of a phase."""
     too_many = record.parallel is not None and asked.parallel > record.parallel.samples[1]
-    if record.hull is None or too_many:
+    if record.hull is None or too_many or Side.BELOW in sides or Side.ABOVE in sides:
         return algebra.number(1.0)
-    if measured:
-        return algebra.number(0.0)
     counts = (asked.input_tokens, asked.output_tokens)
     ranges = (record.hull.input_tokens, record.hull.output_tokens)
     inside = algebra.number(1.0)
-    for count, ends in zip(counts, ranges, strict=True):
-        if ends is not None:
+    for count, ends, side in zip(counts, ranges, sides, strict=True):
+        if ends is not None and side is Side.UNKNOWN:
             fewest, most = ends
             inside = inside * algebra.at_least(count, fewest)
             inside = inside * algebra.at_least(count * -1.0, -most)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from token2metrics.algebra import FloatAlgebra, StepTable
 from token2metrics.calibration import PowerLaw
@@ -87,8 +89,7 @@ def curve_terms(curve: Curve, workload: Workload[float]) -> dict[str, tuple[str,
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Law:
+class _Law(Struct, frozen=True):
     """A phase whose weights can be scaled.
 
     Attributes:

@@ -11,7 +11,7 @@ import polars as pl
 from token2metrics.columns import FILE, ROW, SURPLUS
 from token2metrics.data.sources import scan
 from token2metrics.errors import DataError
-from token2metrics.prediction.count_rules import broken_counts, cell
+from token2metrics.prediction.count_rules import broken_counts, number
 from token2metrics.prediction.workload import WorkloadSummary
 
 INPUT, OUTPUT, COUNT, REASON = "input_tokens", "output_tokens", "requests", "reason"
@@ -104,13 +104,18 @@ def _lengths(file: Path) -> Iterator[pl.LazyFrame]:
         known = [name for name in columns if name not in (FILE, ROW, SURPLUS)]
         surplus = pl.col(SURPLUS) if SURPLUS in columns else pl.lit(None, dtype=pl.String)
         yield table.select(
-            *(pl.col(_named(name, known, file)).alias(name) for name in LENGTHS),
+            *(pl.col(length_column(name, known, file)).alias(name) for name in LENGTHS),
             surplus.alias(SURPLUS),
         )
 
 
-def _named(length: str, columns: Sequence[str], file: Path) -> str:
+def length_column(length: str, columns: Sequence[str], file: Path | str) -> str:
     """Return the column that holds a length: the first known name that the file has.
+
+    Args:
+        length: ``input_tokens`` or ``output_tokens``.
+        columns: Columns of the file.
+        file: The file, for errors.
 
     Raises:
         DataError: If there is none, or the same name twice.
@@ -137,10 +142,10 @@ def _plain(column: str) -> str:
 
 def _counted(tables: Sequence[pl.LazyFrame], files: Sequence[Path]) -> pl.DataFrame:
     """Count equal requests, and rows that are none by reason."""
-    number = (cell(name).cast(pl.Float64, strict=False).alias(name) for name in LENGTHS)
+    numbers = (number(name).alias(name) for name in LENGTHS)
     judged = (
         pl.concat(tables)
-        .with_columns(pl.coalesce(*_reasons()).alias(REASON), *number)
+        .with_columns(pl.coalesce(*_reasons()).alias(REASON), *numbers)
         .with_columns(
             pl.when(pl.col(REASON).is_null()).then(pl.col(name)).alias(name) for name in LENGTHS
         )
@@ -157,4 +162,4 @@ def _reasons() -> Iterator[pl.Expr]:
     """Yield why a row is no request, each null where it is no reason."""
     yield pl.when(pl.col(SURPLUS).is_not_null()).then(pl.lit("too many fields"))
     for name in LENGTHS:
-        yield from broken_counts(name, cell(name).cast(pl.Float64, strict=False))
+        yield from broken_counts(name, number(name))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from token2metrics.config import ExperimentConfig, HardwareConfig, first_problem
@@ -78,7 +79,7 @@ class TrainingOptions:
 
     def given(self) -> dict[str, object]:
         """Return what the user gave, by the name of the option."""
-        everything = {**asdict(self), **asdict(self.where), **asdict(self.fit)}
+        everything = {**asdict(self), **msgspec.structs.asdict(self.where), **asdict(self.fit)}
         groups = ("where", "fit")
         return {
             name: value
