@@ -165,7 +165,9 @@ def fit_and_save(session: Session, options: TrainingOptions, output: Path | None
         output: Directory of the artifact; None takes that of the settings.
     """
     from token2metrics.training.choice import choose_experiments
+    from token2metrics.training.threads import limit_linear_algebra
 
+    limit_linear_algebra(session.settings.threads)
     choice = choose_experiments(options, session.settings.configs)
     with needing("training"):
         from token2metrics.training.run import run_training

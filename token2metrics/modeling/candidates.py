@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from token2metrics.calibration import build_calibration
 from token2metrics.config import ExperimentConfig
@@ -287,5 +287,5 @@ def _best(scored: Sequence[Scored], held: Sequence[HeldOut], judged: NDArray[np.
     rows = excess.shape[1]
     if rows == 1:
         return scored[0]
-    chance = student.ppf(CERTAINTY, rows - 1) * excess.std(axis=1, ddof=1) / np.sqrt(rows)
+    chance = stdtrit(rows - 1, CERTAINTY) * excess.std(axis=1, ddof=1) / np.sqrt(rows)
     return scored[int(np.argmax(excess.mean(axis=1) <= chance))]

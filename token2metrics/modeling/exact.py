@@ -7,15 +7,15 @@ boosting of monotone stumps (Lawson and Hanson 1974; Shalev-Shwartz et al. 2010)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from token2metrics.cost import PhaseFormula
+from token2metrics.modeling.nonnegative import nonnegative
 from token2metrics.modeling.rows import ALGEBRA, FitRows
 from token2metrics.vocabulary import Phase
 
@@ -30,8 +30,6 @@ SHARE_QUANTILE = 0.9
 SETTLED = 1e-9
 SMALLEST_SCALE = 1e-4
 """Relative errors below this are noise of the clock: nothing is weighted down for them."""
-
-NNLS_ITERATIONS_PER_COLUMN = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,24 +162,59 @@ def solve(system: Design, latency_s: Array, mask: NDArray[np.bool_]) -> Array:
     relative = system.features[mask] / measured[:, None]
     scale = relative.max(axis=0)
     scale[scale <= 0.0] = 1.0
-    penalty = system.penalty / scale
+    blocks = _blocks([column.phase for column in system.columns], relative, system.penalty / scale)
     starts = (np.ones(len(measured)), np.square(measured / measured.max()))
-    solutions = [_reweighted(relative / scale, penalty, weights) for weights in starts]
+    solutions = [_reweighted(relative / scale, blocks, weights) for weights in starts]
     losses = [np.abs(symmetric_errors(relative / scale @ one)).mean() for one in solutions]
     unscaled: Array = solutions[int(np.argmin(losses))] / scale
     return unscaled
 
 
-def _reweighted(relative: Array, penalty: Array, weights: Array) -> Array:
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Unknowns that share no row with any other: they are solved for by themselves.
+
+    Attributes:
+        rows: Rows they occur in.
+        columns: The unknowns.
+        penalty: What should vanish of them, ``(penalties, columns)``.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    penalty: Array
+
+
+def _blocks(phases: Sequence[Phase], relative: Array, penalty: Array) -> list[Block]:
+    """Take the phases apart where no row, such as a whole request, joins them.
+
+    Args:
+        phases: Phase of each column.
+        relative: The linear system, ``(rows, columns)``.
+        penalty: What should vanish, ``(penalties, columns)``.
+    """
+    kinds = [np.array([one is phase for one in phases]) for phase in dict.fromkeys(phases)]
+    if (np.sum([(relative[:, kind] != 0).any(axis=1) for kind in kinds], axis=0) > 1).any():
+        kinds = [np.ones(len(phases), dtype=bool)]
+    return [
+        Block(
+            rows=np.flatnonzero((relative[:, kind] != 0).any(axis=1)),
+            columns=np.flatnonzero(kind),
+            penalty=penalty[(penalty[:, kind] != 0).any(axis=1)][:, kind],
+        )
+        for kind in kinds
+    ]
+
+
+def _reweighted(relative: Array, blocks: Sequence[Block], weights: Array) -> Array:
     """Return robust non-negative least squares of ``relative @ unknowns = 1``."""
     solution = np.zeros(relative.shape[1])
-    most = NNLS_ITERATIONS_PER_COLUMN * len(solution)
     for _ in range(REWEIGHTINGS):
         root = np.sqrt(weights)
-        matrix = np.vstack([relative * root[:, None], penalty])
-        right = np.concatenate([root, np.zeros(len(penalty))])
-        previous = solution
-        solution, _ = nnls(matrix, right, maxiter=most)
+        previous, solution = solution, np.zeros(relative.shape[1])
+        for block in blocks:
+            likely = previous[block.columns] > 0.0
+            solution[block.columns] = _solved(relative, block, root, likely)
         ratio = relative @ solution
         errors = symmetric_errors(ratio)
         tail = errors / (ROBUST_MULTIPLE * robust_scale(errors))
@@ -189,3 +222,13 @@ def _reweighted(relative: Array, penalty: Array, weights: Array) -> Array:
         if np.allclose(solution, previous, rtol=SETTLED, atol=0.0):
             break
     return solution
+
+
+def _solved(relative: Array, block: Block, root: Array, likely: NDArray[np.bool_]) -> Array:
+    """Return the weighted non-negative least squares of one block."""
+    if not len(block.rows):
+        return np.zeros(len(block.columns))
+    own = root[block.rows]
+    matrix = np.vstack([relative[np.ix_(block.rows, block.columns)] * own[:, None], block.penalty])
+    right = np.concatenate([own, np.zeros(len(block.penalty))])
+    return nonnegative(matrix, right, likely)

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from token2metrics.algebra import StepTable
 from token2metrics.modeling.campaigns import membership
 from token2metrics.modeling.objective import (
     ENERGY_SCALE,
@@ -17,8 +16,8 @@ from token2metrics.modeling.objective import (
 )
 from token2metrics.modeling.parameters import LawfulMap, Part, Slot, places_of, weights_of
 from token2metrics.modeling.problem import Fit, Problem
-from token2metrics.modeling.torch_algebra import Lift, TorchAlgebra
-from token2metrics.vocabulary import CalibrationMethod, Phase
+from token2metrics.modeling.unknowns import placed
+from token2metrics.vocabulary import CalibrationMethod
 
 
 class JointObjective:
@@ -48,44 +47,33 @@ class JointObjective:
 
     def weights_at(self, variable: Tensor) -> Tensor:
         """Return the lawful weights at free numbers of all problems, ``(problems, slots)``."""
-        numbers = torch.arange(len(self._free), device=self._free.device)
-        return self._lawful.to_weights(self._merge(variable, numbers))
+        return self._lawful.to_weights(self._merge(variable))
 
-    def residuals(self, variable: Tensor, numbers: Tensor, lift: Lift) -> Tensor:
-        """Return scaled residuals, ``(instances, residuals)``.
+    def residuals(self, variable: Tensor) -> Tensor:
+        """Return scaled residuals, ``(problems, residuals)``.
 
         Args:
-            variable: Free numbers, ``(instances, unknowns)``.
-            numbers: Problem number of each instance, ``(instances,)``.
-            lift: Prepares constants for arithmetic with dual numbers.
+            variable: Free numbers, ``(problems, unknowns)``.
         """
-        everything = self._merge(variable, numbers)
-        values = self._lawful.to_weights(everything, lift)
-        steps: dict[Phase, StepTable[Tensor]] = {
-            phase: StepTable(table.edges, lift(table.levels[numbers]))
-            for phase, table in self._start.steps.items()
-        }
-        weights = weights_of(self._start.slots, values, steps)
-        problem, algebra = self._problem.lifted(lift), TorchAlgebra(lift)
+        everything = self._merge(variable)
+        values = self._lawful.to_weights(everything)
+        weights = weights_of(self._start.slots, values, self._start.steps)
+        problem = self._problem
         errors = [
-            log_errors(problem.formulas, weights, side.rows, side.on_edge, algebra)
-            for side in problem.sides
+            log_errors(problem.formulas, weights, side.rows, side.on_edge) for side in problem.sides
         ]
         if problem.has_heads and problem.edge is not None:
-            errors.append(energy_errors(problem.formulas, weights, problem.edge, algebra))
+            errors.append(energy_errors(problem.formulas, weights, problem.edge))
         if problem.campaigns:
             offsets = everything[:, -len(problem.campaigns) :]
-            errors[0] = errors[0] + offsets @ lift(membership(problem.campaigns).to(offsets.device))
-        data = torch.cat(errors, dim=1) / lift(self._scales[numbers])
-        priors = (everything - lift(self._means)) @ lift(self._roots)
+            errors[0] = errors[0] + offsets @ membership(problem.campaigns).to(offsets.device)
+        data = torch.cat(errors, dim=1) / self._scales
+        priors = (everything - self._means) @ self._roots
         return torch.cat([data, priors], dim=1)
 
-    def _merge(self, variable: Tensor, numbers: Tensor) -> Tensor:
+    def _merge(self, variable: Tensor) -> Tensor:
         """Put the learned numbers beside those that are held."""
-        full = self._free[numbers]
-        columns = iter(variable.unbind(dim=1))
-        merged = [next(columns) if learn else full[:, i] for i, learn in enumerate(self._learned)]
-        return torch.stack(merged, dim=1)
+        return placed(variable, self._free, self._learned)
 
 
 def _priors(problem: Problem, slots: list[Slot], lawful: LawfulMap) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from token2metrics.artifact.manifest import MarginRecord
 from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE, MAX_HALF_WIDTH
@@ -148,7 +148,7 @@ def _observed(held_out: Errors, expected: float) -> MarginRecord:
 
 def _student(deviation: float, freedom: int, rows: int, method: str) -> MarginRecord:
     """Return the margin of Student's distribution."""
-    quantiles = student.ppf((1.0 + np.array(CONFIDENCES)) / 2.0, freedom)
+    quantiles = stdtrit(freedom, (1.0 + np.array(CONFIDENCES)) / 2.0)
     return _margin([float(deviation * quantile) for quantile in quantiles], rows, method)
 
 

@@ -101,7 +101,7 @@ def energies_j(
         if formula.head is not None:
             last = rows.ends_with(phase)
             left_s = torch.where(last, rows.window_s - earlier_s, latency_s)
-            period_s = torch.where(last, rows.sample_period_s, torch.zeros_like(left_s))
+            period_s = torch.where(last, rows.sample_period_s, 0.0)
             window = Window(left_s, period_s)
             bare_s = bare_latency_s(algebra, formula, rows.workload, weights[phase], latency_s)
             energy = energy + formula.head.window_energy_j(

@@ -2,7 +2,7 @@
 
 Levenberg-Marquardt with pseudo-Huber weights (Marquardt 1963; Triggs et al. 2000, "Bundle
 adjustment", section 4): each problem has its own damping and accepts its own steps. The
-Jacobian comes from one forward-mode pass in which every problem is repeated once per unknown.
+Jacobian comes from one forward pass of dual numbers.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from token2metrics.modeling.torch_algebra import Lift, as_it_is
+from token2metrics.modeling.unknowns import independent, slopes_of, value_of
 
 INITIAL_DAMPING = 1e-3
 LOWER_DAMPING = 0.25
@@ -32,9 +31,9 @@ STEPS_WITHOUT_IMPROVEMENT = 6
 """Refused steps raise the damping and are tried again, so a few in a row mean nothing."""
 TINY_CURVATURE = 1e-12
 
-Residuals = Callable[[Tensor, Tensor, Lift], Tensor]
-"""Maps free numbers ``(instances, unknowns)`` and the problem number of each instance
-``(instances,)`` to scaled residuals ``(instances, residuals)``; lifts the constants it uses."""
+Residuals = Callable[[Tensor], Tensor]
+"""Maps free numbers ``(problems, unknowns)``, plain or dual, to scaled residuals of each problem,
+``(problems, residuals)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +60,20 @@ def minimise(residuals: Residuals, importance: Tensor, start: Tensor, most: int)
         start: First free numbers, ``(problems, unknowns)``.
         most: Most iterations.
     """
-    problems = torch.arange(len(start), device=start.device)
     free = start.clone()
     damping = torch.full_like(start[:, 0], INITIAL_DAMPING)
-    idle = torch.zeros_like(problems)
-    current = residuals(free, problems, as_it_is)
+    idle = torch.zeros(len(start), dtype=torch.int64, device=start.device)
+    current, jacobian = _with_derivatives(residuals, free)
     loss = _robust_loss(current, importance)
     for iteration in range(1, most + 1):
-        step = _step(residuals, importance, free, current, damping)
-        candidate = free + step
-        changed = residuals(candidate, problems, as_it_is)
+        candidate = free + _step(jacobian, importance, current, damping)
+        changed, slopes = _with_derivatives(residuals, candidate)
         candidate_loss = _robust_loss(changed, importance)
         better = candidate_loss < loss
         improved = loss - candidate_loss > RELATIVE_IMPROVEMENT * loss + SMALLEST_IMPROVEMENT
         free = torch.where(better[:, None], candidate, free)
         current = torch.where(better[:, None], changed, current)
+        jacobian = torch.where(better[:, None, None], slopes, jacobian)
         loss = torch.where(better, candidate_loss, loss)
         damping = (damping * torch.where(better, LOWER_DAMPING, RAISE_DAMPING)).clamp(
             SMALLEST_DAMPING, LARGEST_DAMPING
@@ -84,18 +82,6 @@ def minimise(residuals: Residuals, importance: Tensor, start: Tensor, most: int)
         if bool((idle >= STEPS_WITHOUT_IMPROVEMENT).all()):
             return Minimum(free, iteration, converged=True)
     return Minimum(free, most, converged=False)
-
-
-def _without_slope(constant: Tensor) -> Tensor:
-    """Return the constant as a dual number of slope zero.
-
-    Arithmetic between dual and plain tensors takes a slow path in torch; with slopes
-    everywhere it runs an order of magnitude faster.
-    """
-    dual: Tensor = forward_ad.make_dual(  # type: ignore[no-untyped-call]
-        constant, torch.zeros_like(constant)
-    )
-    return dual
 
 
 def _robust_loss(residuals: Tensor, importance: Tensor) -> Tensor:
@@ -109,8 +95,7 @@ def _robust_loss(residuals: Tensor, importance: Tensor) -> Tensor:
 
 def normal_matrix(residuals: Residuals, importance: Tensor, free: Tensor) -> Tensor:
     """Return the reweighted Gauss-Newton curvature, ``(problems, unknowns, unknowns)``."""
-    current = residuals(free, torch.arange(len(free), device=free.device), as_it_is)
-    jacobian = derivatives(residuals, free)
+    current, jacobian = _with_derivatives(residuals, free)
     return _weighted(jacobian, importance, current) @ jacobian.transpose(1, 2)
 
 
@@ -119,11 +104,8 @@ def _weighted(jacobian: Tensor, importance: Tensor, current: Tensor) -> Tensor:
     return jacobian * (importance / torch.sqrt(1.0 + current.square()))[:, None, :]
 
 
-def _step(
-    residuals: Residuals, importance: Tensor, free: Tensor, current: Tensor, damping: Tensor
-) -> Tensor:
+def _step(jacobian: Tensor, importance: Tensor, current: Tensor, damping: Tensor) -> Tensor:
     """Return the damped Gauss-Newton step of each problem, ``(problems, unknowns)``."""
-    jacobian = derivatives(residuals, free)
     weighted = _weighted(jacobian, importance, current)
     curvature = weighted @ jacobian.transpose(1, 2)
     gradient = (weighted @ current[:, :, None])[:, :, 0]
@@ -134,14 +116,12 @@ def _step(
     return step.nan_to_num(0.0).clamp(-LONGEST_STEP, LONGEST_STEP)
 
 
+def _with_derivatives(residuals: Residuals, free: Tensor) -> tuple[Tensor, Tensor]:
+    """Return residuals and their derivatives, which cost little more than these alone."""
+    found = residuals(independent(free))
+    return value_of(found), slopes_of(found, free.shape[1]).transpose(0, 1)
+
+
 def derivatives(residuals: Residuals, free: Tensor) -> Tensor:
     """Return the derivative of each residual, ``(problems, unknowns, residuals)``."""
-    problems, unknowns = free.shape
-    repeated = free.repeat_interleave(unknowns, dim=0)
-    directions = torch.eye(unknowns, dtype=free.dtype, device=free.device).repeat(problems, 1)
-    numbers = torch.arange(problems, device=free.device).repeat_interleave(unknowns)
-    with forward_ad.dual_level():
-        dual = forward_ad.make_dual(repeated, directions)  # type: ignore[no-untyped-call]
-        unpacked = forward_ad.unpack_dual(residuals(dual, numbers, _without_slope))  # type: ignore[no-untyped-call]
-        tangent: Tensor = unpacked.tangent
-        return tangent.reshape(problems, unknowns, -1)
+    return _with_derivatives(residuals, free)[1]

@@ -15,7 +15,6 @@ from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter
 from token2metrics.curves.curve import MAX_WEIGHT
 from token2metrics.modeling.rows import FLOATS
-from token2metrics.modeling.torch_algebra import Lift, as_it_is
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import ANY_REQUEST
 
@@ -64,10 +63,10 @@ class LawfulMap:
         bounded = torch.where(self._half_open, logarithm, torch.logit(share))
         return torch.where(self._unbounded, weights, bounded)
 
-    def to_weights(self, free: Tensor, lift: Lift = as_it_is) -> Tensor:
+    def to_weights(self, free: Tensor) -> Tensor:
         """Return the lawful weights of free numbers, ``(problems, slots)``."""
         exponential = free.clamp(math.log(SMALLEST_WEIGHT), math.log(MAX_WEIGHT)).exp()
-        bounded = lift(self._lower) + lift(self._span) * torch.sigmoid(free)
+        bounded = self._lower + self._span * torch.sigmoid(free)
         return torch.where(
             self._unbounded, free, torch.where(self._half_open, exponential, bounded)
         )

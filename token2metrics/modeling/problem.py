@@ -13,7 +13,6 @@ from token2metrics.modeling.beliefs import Beliefs
 from token2metrics.modeling.objective import Side
 from token2metrics.modeling.parameters import Slot, weights_of
 from token2metrics.modeling.rows import FitRows
-from token2metrics.modeling.torch_algebra import Lift
 from token2metrics.vocabulary import CalibrationMethod, Phase
 
 
@@ -69,12 +68,6 @@ class Problem:
     def has_heads(self) -> bool:
         """Return whether any phase has a power head to fit."""
         return any(formula.head is not None for formula in self.formulas.values())
-
-    def lifted(self, lift: Lift) -> Problem:
-        """Return the problem with what was measured ready for arithmetic with weights."""
-        edge = None if self.edge is None else self.edge.map_measured(lift)
-        source = None if self.source is None else self.source.map_measured(lift)
-        return replace(self, edge=edge, source=source)
 
     def to_device(self) -> Problem:
         """Return the problem with every tensor where the optimiser runs."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from msgspec.structs import asdict
 from torch import Tensor
 
 from token2metrics.algebra import FloatAlgebra
@@ -65,17 +66,11 @@ class FitRows:
     def map(self, change: Callable[[Tensor], Tensor]) -> FitRows:
         """Return the rows with every tensor changed."""
         asked = self.workload
-        shape = {f.name: change(getattr(asked.traffic, f.name)) for f in fields(asked.traffic)}
-        counts = {
-            f.name: change(getattr(asked, f.name)) for f in fields(asked) if f.name != "traffic"
-        }
-        moved = replace(self, workload=Workload(traffic=ModelTraffic(**shape), **counts))
-        return moved.map_measured(change)
-
-    def map_measured(self, change: Callable[[Tensor], Tensor]) -> FitRows:
-        """Return the rows with what was measured changed, and what was asked left alone."""
+        shape = {name: change(value) for name, value in asdict(asked.traffic).items()}
+        counts = {name: change(value) for name, value in asdict(asked).items() if name != "traffic"}
         return replace(
             self,
+            workload=Workload(traffic=ModelTraffic(**shape), **counts),
             includes={phase: change(present) for phase, present in self.includes.items()},
             latency_s=change(self.latency_s),
             energy_j=change(self.energy_j),

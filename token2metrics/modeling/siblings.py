@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -37,6 +38,8 @@ from token2metrics.workload import ModelTraffic, workload_of
 FLOATS = FloatAlgebra()
 SECOND_TOKEN = 2.0
 
+Told = TypeVar("Told")
+
 
 @dataclass(frozen=True, slots=True)
 class CarriedHead:
@@ -52,6 +55,14 @@ class CarriedHead:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What models fitted on their own rows told, by model id; None where they cannot tell."""
+
+    metered: dict[str, MeteredModel | None] = field(default_factory=dict)
+    sharing: dict[str, Sharing | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Siblings:
     """The other models on a device.
 
@@ -60,12 +71,15 @@ class Siblings:
         catalog: Every known experiment.
         torch_device: Where fits run.
         progress: Told of each finished step.
+        asked: What was already learned of each of them, by model id: every model on the device
+            asks the same of the others.
     """
 
     data: PreparedData
     catalog: Sequence[ExperimentConfig]
     torch_device: str
     progress: Progress
+    asked: Asked = field(default_factory=Asked)
 
     def decode_head(
         self, experiment: ExperimentConfig, formula: PhaseFormula, weights: PhaseWeights[float]
@@ -77,7 +91,8 @@ class Siblings:
             formula: Its decode.
             weights: The weights of it.
         """
-        others = [self._metered(other) for other in self._of(experiment)]
+        known = self.asked.metered
+        others = [_told(known, self._metered, other) for other in self._of(experiment)]
         metered = [model for model in others if model is not None]
         if not metered:
             return None
@@ -102,7 +117,8 @@ class Siblings:
         own = self._own_sharing(experiment, fitted)
         if own is not None and own.records.keys() >= fitted.formulas.keys():
             return own
-        others = [self._fitted_sharing(other) for other in self._of(experiment)]
+        known = self.asked.sharing
+        others = [_told(known, self._fitted_sharing, other) for other in self._of(experiment)]
         found = [one for one in others if one is not None]
         carried = carried_sharing(found, f"on {experiment.edge.name}")
         if own is None:
@@ -159,6 +175,16 @@ class Siblings:
         traffic = measured_traffic(self.data, experiment)
         rate = _bytes_per_s(fitted.formulas[Phase.DECODE], weights, traffic)
         return MeteredModel(rate, weights.head)
+
+
+def _told(
+    known: dict[str, Told], ask: Callable[[ExperimentConfig], Told], other: ExperimentConfig
+) -> Told:
+    """Return what a model tells, asked once."""
+    name = other.model.id
+    if name not in known:
+        known[name] = ask(other)
+    return known[name]
 
 
 def rail_of(data: PreparedData, experiment: ExperimentConfig) -> str | None:

@@ -16,7 +16,6 @@ from token2metrics.modeling.optimise import derivatives
 from token2metrics.modeling.parameters import LawfulMap, Slot, places_of, weights_of
 from token2metrics.modeling.problem import Fit
 from token2metrics.modeling.rows import ALGEBRA
-from token2metrics.modeling.torch_algebra import Lift, TorchAlgebra, as_it_is
 from token2metrics.vocabulary import Phase
 from token2metrics.workload import Workload
 
@@ -71,32 +70,19 @@ class PhaseCurve:
         lawful = LawfulMap(self.slots, CPU)
         free = lawful.to_free(self.values)
 
-        def logarithms(free: Tensor, numbers: Tensor, lift: Lift) -> Tensor:
-            values = lawful.to_weights(free, lift)
-            return self._latency_s(workload, values, numbers, lift, on_edge).log()
+        def logarithms(free: Tensor) -> Tensor:
+            return self._latency_s(workload, lawful.to_weights(free), on_edge).log()
 
         slopes = derivatives(logarithms, free)[0].T.numpy()
-        latency_s = self._latency_s(
-            workload, self.values, torch.zeros(1, dtype=torch.int64), as_it_is, on_edge
-        )
+        latency_s = self._latency_s(workload, self.values, on_edge)
         return Slopes(latency_s[0].numpy(), np.nan_to_num(slopes, posinf=0.0, neginf=0.0))
 
-    def _latency_s(
-        self,
-        workload: Workload[Tensor],
-        values: Tensor,
-        numbers: Tensor,
-        lift: Lift,
-        on_edge: bool,
-    ) -> Tensor:
-        """Return the latencies at lawful weights ``(instances, weights)``, a row per instance."""
-        steps: dict[Phase, StepTable[Tensor]] = {}
-        if self.steps is not None:
-            levels = self.steps.levels[torch.zeros_like(numbers)]
-            steps[self.phase] = StepTable(self.steps.edges, lift(levels))
+    def _latency_s(self, workload: Workload[Tensor], values: Tensor, on_edge: bool) -> Tensor:
+        """Return the latencies at lawful weights ``(1, weights)``, ``(1, requests)``."""
+        steps = {} if self.steps is None else {self.phase: self.steps}
         weights = weights_of(list(self.slots), values, steps)[self.phase]
         evaluate = edge_latency_s if on_edge else source_latency_s
-        seconds = evaluate(TorchAlgebra(lift), self.formula, workload, weights)
+        seconds = evaluate(ALGEBRA, self.formula, workload, weights)
         return seconds.clamp_min(SMALLEST_LATENCY_S)
 
 

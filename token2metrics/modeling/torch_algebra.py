@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -13,28 +10,15 @@ from token2metrics.algebra import StepTable
 SMALLEST_BASE = 1e-300
 
 
-Lift = Callable[[Tensor], Tensor]
-"""Prepares a constant for arithmetic with dual numbers; otherwise the identity."""
-
-
-def as_it_is(constant: Tensor) -> Tensor:
-    """Return the constant itself, for arithmetic on plain numbers."""
-    return constant
-
-
-@dataclass(frozen=True, slots=True)
 class TorchAlgebra:
     """The algebra of formulas over tensors that broadcast to ``(problems, rows)``.
 
-    Attributes:
-        lift: Prepares constants.
+    Dual numbers (``dual``) pass for tensors in all of it.
     """
-
-    lift: Lift = as_it_is
 
     def constant(self, value: Tensor) -> Tensor:
         """Return a quantity that no weight changes, ready for arithmetic with weights."""
-        return self.lift(value)
+        return value
 
     def number(self, value: float) -> Tensor:
         """Return a plain number as a quantity."""
@@ -58,9 +42,9 @@ class TorchAlgebra:
 
     def maximum(self, value: Tensor, floor: Tensor | float) -> Tensor:
         """Return the larger of both."""
-        if isinstance(floor, Tensor):
-            return torch.maximum(value, floor)
-        return value.clamp_min(floor)
+        if isinstance(floor, float):
+            return value.clamp_min(floor)
+        return torch.maximum(value, floor)
 
     def power(self, base: Tensor, exponent: Tensor | float) -> Tensor:
         """Return ``base ** exponent`` for ``base >= 0``, with finite gradients at 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -32,7 +32,7 @@ from token2metrics.modeling.search import (
     Search,
     is_supported,
 )
-from token2metrics.modeling.siblings import Siblings, measured_traffic, rail_of
+from token2metrics.modeling.siblings import Asked, Siblings, measured_traffic, rail_of
 from token2metrics.modeling.single_costs import FittedPhases
 from token2metrics.processors.pipeline import PreparedData
 from token2metrics.vocabulary import CalibrationMethod, Phase
@@ -73,12 +73,14 @@ class Trainer:
         catalog: Every known experiment: the shape of one model lets it inform another.
         progress: Told of each finished step.
         torch_device: Where fits run, such as ``cpu`` or ``cuda``.
+        asked: What other models on the device already told.
     """
 
     data: PreparedData
     catalog: Sequence[ExperimentConfig]
     progress: Progress
     torch_device: str = "cpu"
+    asked: Asked = field(default_factory=Asked)
 
     def train(self, experiment: ExperimentConfig) -> TrainedModel:
         """Train one model.
@@ -153,14 +155,16 @@ class Trainer:
 
     def _ask_siblings(self, experiment: ExperimentConfig, phases: dict[Phase, PhaseFit]) -> None:
         """Let the device's other models tell what the model's own rows do not."""
-        siblings = Siblings(self.data, self.catalog, self.torch_device, self.progress)
+        siblings = Siblings(self.data, self.catalog, self.torch_device, self.progress, self.asked)
         traffic = measured_traffic(self.data, experiment)
         decode = phases.get(Phase.DECODE)
         if decode is not None and decode.formula.head is None:
             carried = siblings.decode_head(experiment, decode.formula, decode.weights)
             if carried is not None:
-                decode.formula = replace(decode.formula, head=build_head(experiment.edge))
-                decode.weights = replace(decode.weights, head=carried.weights)
+                decode.formula = msgspec.structs.replace(
+                    decode.formula, head=build_head(experiment.edge)
+                )
+                decode.weights = msgspec.structs.replace(decode.weights, head=carried.weights)
                 decode.record = msgspec.structs.replace(decode.record, head=carried.record)
         fitted = FittedPhases(
             {phase: part.formula for phase, part in phases.items()},
@@ -170,8 +174,10 @@ class Trainer:
         sharing = siblings.sharing(experiment, fitted)
         for phase, part in phases.items():
             if phase in sharing.records:
-                part.formula = replace(part.formula, parallel=build_samples(experiment.edge))
-                part.weights = replace(part.weights, parallel=sharing.shares[phase])
+                part.formula = msgspec.structs.replace(
+                    part.formula, parallel=build_samples(experiment.edge)
+                )
+                part.weights = msgspec.structs.replace(part.weights, parallel=sharing.shares[phase])
                 record = sharing.records[phase]
                 part.record = msgspec.structs.replace(part.record, parallel=record)
 

@@ -142,11 +142,11 @@ def _train_all(
     watcher: Watcher,
 ) -> Outcome:
     """Train every experiment; where many were asked for, one without data is passed over."""
-    trainers = [
-        (Trainer(group.data, choice.catalog, watcher.step, torch_device), experiment)
+    by_group = [
+        (Trainer(group.data, choice.catalog, watcher.step, torch_device), group.experiments)
         for group in groups
-        for experiment in group.experiments
     ]
+    trainers = [(trainer, one) for trainer, experiments in by_group for one in experiments]
     watcher.expect(sum(trainer.steps(experiment) for trainer, experiment in trainers))
     models, entries, skipped = [], [], {}
     for trainer, experiment in trainers:
