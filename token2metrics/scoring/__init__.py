@@ -1,0 +1,1 @@
+"""Pricing traces of any size: partitions of files to partitions of Parquet, with totals."""
