@@ -1,0 +1,63 @@
+"""Price a file of requests with the curves of a fleet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from token2metrics.errors import DataError
+from token2metrics.files import replacing
+from token2metrics.fleet.predict import LATENCY, predict
+from token2metrics.fleet.result import FleetSummary
+
+PREDICTED_SUFFIX = ".predicted.parquet"
+PARQUET, CSV = ".parquet", ".csv"
+
+
+def price(summary: FleetSummary, requests: Path) -> FleetSummary:
+    """Price the requests of a table, and write them beside the curves.
+
+    Args:
+        summary: Of the fleet whose curves price.
+        requests: Parquet or CSV file.
+
+    Returns:
+        The summary, with where the priced requests are.
+
+    Raises:
+        DataError: If the table cannot be read, or does not fit the curves.
+    """
+    curves = Path(summary.output_file)
+    target = curves.with_suffix(PREDICTED_SUFFIX)
+    if requests.resolve() in (curves.resolve(), target.resolve()):
+        raise DataError(f"writing {target} would overwrite the requests; rename them")
+    try:
+        priced = predict(pl.scan_parquet(curves), _scan(requests))
+        with replacing(target) as partial:
+            priced.sink_parquet(partial)
+        rows = pl.scan_parquet(target).select(pl.col(LATENCY).count()).collect().item()
+    except pl.exceptions.PolarsError as error:
+        first_line = str(error).partition("\n")[0]
+        raise DataError(f"expected a whole table in {requests}, got: {first_line}") from error
+    return msgspec.structs.replace(summary, predicted_file=str(target), predicted_rows=int(rows))
+
+
+def check_requests(file: Path) -> None:
+    """Refuse a table of requests that cannot be read, before anything is fitted.
+
+    Raises:
+        DataError: If there is no file, or it is of an unknown kind.
+    """
+    if file.suffix.lower() not in (PARQUET, CSV):
+        raise DataError(f"expected {file} to end in {PARQUET} or {CSV}, got {file.suffix!r}")
+    if not file.is_file():
+        raise DataError(f"expected requests in {file}, got no such file; check the path")
+
+
+def _scan(file: Path) -> pl.LazyFrame:
+    """Scan a table of requests."""
+    if file.suffix.lower() == PARQUET:
+        return pl.scan_parquet(file)
+    return pl.scan_csv(file)
