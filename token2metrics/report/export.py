@@ -1,0 +1,58 @@
+"""What an exported file holds, and how to use it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from token2metrics.export.metadata import ModelMetadata
+from token2metrics.export.write import ExportSummary
+from token2metrics.report.tables import WARNING_STYLE, build_table, show_line, show_title
+from token2metrics.report.units import UNKNOWN, counted
+
+NONE_FITTED = "none"
+
+
+def show_export(console: Console, summary: ExportSummary) -> None:
+    """Print what was written, whether it was checked, and lines that use it."""
+    metadata = summary.metadata
+    show_line(
+        console,
+        f"{counted(len(metadata.models), 'model')} as {summary.format}, "
+        f"{counted(len(metadata.quantities), 'number')} per request, "
+        f"{counted(summary.bytes, 'byte')}, written to {summary.output_file}",
+        "bold",
+    )
+    table = build_table(["model", "device", "called", "phases"], [])
+    for one in metadata.models:
+        table.add_row(one.name, _device(one), one.identifier, ", ".join(one.phases) or NONE_FITTED)
+    console.print(table)
+    _show_check(console, summary)
+    show_title(console, "To use it")
+    for line in summary.usage:
+        console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _device(one: ModelMetadata) -> str:
+    """Name a device and the conditions on it."""
+    parts = (one.device, one.power_mode, one.runtime, one.precision)
+    return ", ".join(part for part in parts if part) or UNKNOWN
+
+
+def _show_check(console: Console, summary: ExportSummary) -> None:
+    """Say how the file compares with the predictor, or why nobody knows."""
+    found = summary.agreement
+    if found is None:
+        show_line(console, f"not checked: {summary.not_checked}", WARNING_STYLE)
+        return
+    show_line(
+        console,
+        f"checked with {found.tool}: {counted(found.values, 'number')} of "
+        f"{counted(found.requests, 'request')} per model agree with the predictor, "
+        f"{_difference(found.largest_relative_difference)}",
+    )
+
+
+def _difference(largest: float) -> str:
+    """Write the largest difference."""
+    return f"relative differences up to {largest:.0e}" if largest else "to the last bit"
