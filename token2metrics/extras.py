@@ -22,6 +22,10 @@ EXTRA_OF_PACKAGE = {
     "lightgbm": "bench",
     "sklearn": "bench",
     "xgboost": "bench",
+    "onnx": "export",
+    "onnxruntime": "test",
+    "duckdb": "test",
+    "ray": "ray",
 }
 """The extra that installs each optional package."""
 
