@@ -184,6 +184,32 @@ def test_expressions_price_a_lazy_table(trained_artifact: Path) -> None:
     )
 
 
+@every_combination
+def test_a_lazy_table_is_priced_as_arrays_are(combination: Combination) -> None:
+    """A whole table, each step once, in the streaming engine: the same numbers."""
+    predictor = ModelPredictor(lawful_model(combination, 5))
+    counts = {"read": [0, 1, 65, 500, 9_000], "made": [2, 0, 1, 300, 5_000]}
+    table = pl.LazyFrame({**counts, "user": list("abcde")})
+    priced = predictor.price_table(table, "read", "made", parallel=2).collect(engine="streaming")
+    assert priced.columns == ["read", "made", "user", *QUANTITIES]
+    expected = predictor.predict_many(counts["read"], counts["made"], parallel=2)
+    for name in QUANTITIES:
+        found = priced[name].cast(pl.Float64).fill_null(math.nan).to_list()
+        assert found == pytest.approx(
+            expected[name].astype(float).tolist(), rel=SLACK, nan_ok=True
+        ), name
+
+
+def test_tables_that_cannot_be_priced_are_refused() -> None:
+    """Columns must be there, and none may be replaced."""
+    predictor = ModelPredictor(lawful_model(COMBINATIONS[0], 7))
+    table = pl.LazyFrame({"input_tokens": [1], "output_tokens": [1], "latency_s": [1.0]})
+    with pytest.raises(RequestError, match="expected no column latency_s"):
+        predictor.price_table(table)
+    with pytest.raises(RequestError, match="expected the column prompt, got input_tokens"):
+        predictor.price_table(table, "prompt")
+
+
 def test_arrays_longer_than_a_block_keep_their_order(trained_artifact: Path) -> None:
     """Blocks are put together again in order."""
     predictor = Predictor.load(trained_artifact).select("1.5B")

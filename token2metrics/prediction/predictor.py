@@ -21,7 +21,7 @@ from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.assemble import Request, RequestTeller
 from token2metrics.prediction.interpreted import Compiled, Interpreted
-from token2metrics.prediction.quantities import QUANTITIES, check_quantities
+from token2metrics.prediction.quantities import INPUTS, QUANTITIES, check_quantities
 from token2metrics.prediction.result import Prediction, Prices
 from token2metrics.vocabulary import MAX_PARALLEL, MAX_TOKENS, Phase
 from token2metrics.workload import Workload, workload_of
@@ -170,14 +170,47 @@ class ModelPredictor:
         counts = input_tokens, output_tokens
         return price_arrays(self.model, counts, names, confidence, parallel)
 
+    def price_table(
+        self,
+        table: pl.LazyFrame,
+        input_tokens: str = INPUTS[0],
+        output_tokens: str = INPUTS[1],
+        names: Sequence[str] = QUANTITIES,
+        confidence: float = DEFAULT_CONFIDENCE,
+        parallel: int = SINGLE,
+    ) -> pl.LazyFrame:
+        """Add what requests cost to a lazy Polars table, each step computed once.
+
+        Args:
+            table: The requests.
+            input_tokens: Column of prompt tokens, whole and >= 0.
+            output_tokens: Column of generated tokens, likewise.
+            names: Wanted quantities, among ``quantities.QUANTITIES``; they name the new columns.
+            confidence: Of every interval, 0.5 to 0.99.
+            parallel: Answers generated at once.
+
+        Raises:
+            RequestError: If a column is missing or would be replaced, or the rest is none that
+                ``predict_many`` would take.
+        """
+        check_quantities(names)
+        check_confidence(confidence)
+        check_parallel(parallel)
+        with needing("pricing tables"):
+            from token2metrics.prediction.lazy_tables import price_lazily
+        columns = input_tokens, output_tokens
+        return price_lazily(self.model, table, columns, names, confidence, parallel)
+
     def expressions(
         self,
-        input_tokens: str = "input_tokens",
-        output_tokens: str = "output_tokens",
+        input_tokens: str = INPUTS[0],
+        output_tokens: str = INPUTS[1],
         confidence: float = DEFAULT_CONFIDENCE,
         parallel: int = SINGLE,
     ) -> list[pl.Expr]:
         """Return what requests cost as Polars expressions: ``lazy.with_columns(expressions())``.
+
+        They stand alone, and so repeat what they share; ``price_table`` is many times faster.
 
         Args:
             input_tokens: Column of prompt tokens, whole and >= 0.
