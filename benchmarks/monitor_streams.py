@@ -19,7 +19,8 @@ from token2metrics.monitoring.observation import Observation
 from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.monitoring.result import Kind
 from token2metrics.monitoring.summary import report
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.vocabulary import Phase
 
 CALIBRATION_REQUESTS = 10

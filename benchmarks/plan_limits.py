@@ -60,7 +60,7 @@ from token2metrics.planning.answerable import bounds_for
 from token2metrics.planning.frontier import Frontier
 from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import longest_answer
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 
 TASK = "plan"
 REQUESTS = 10

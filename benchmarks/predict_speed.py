@@ -29,7 +29,8 @@ from benchmarks.predict_peers import EXPORTED, Peer, exported_peer, fitted_peers
 from benchmarks.protocol import Bound, Floats, Row, Target, judged_rows
 from benchmarks.request_lengths import SEED, described, request_lengths
 from benchmarks.trained import exported_model, trained_artifact
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 
 TASK = "one prediction"
 ARRAYS = "arrays of predictions"

@@ -12,7 +12,7 @@ from benchmarks.score_traces import AS_TRAINED, MODEL, TASK, write_traces
 from benchmarks.trained import PROGRAM, ROOT
 
 MEMORY_ROWS = (1_000_000, 10_000_000, 100_000_000)
-QUICK_MEMORY_ROWS = (1_000_000, 2_000_000)
+QUICK_MEMORY_ROWS = (250_000, 500_000)
 MOST_MIB = 1024.0
 MOST_GROWTH = 1.1
 """Memory is called flat where the largest trace takes at most a tenth more than the one before."""

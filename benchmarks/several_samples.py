@@ -12,7 +12,7 @@ from benchmarks.datasets import SHORT_NAMES, as_phase_rows, parallel_samples, re
 from benchmarks.protocol import PERCENT, Figure, experiment_of, prepared
 from benchmarks.transfers import trained
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 
 LEFT_OUT, CARRIED_OVER = "left out", "carried over"
 SINGLE_REQUESTS = 200

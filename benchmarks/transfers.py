@@ -23,7 +23,7 @@ from benchmarks.protocol import (
 from token2metrics.config import DataConfig, ExperimentConfig
 from token2metrics.data.formats import FormatContext
 from token2metrics.modeling.train import Trainer
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.processors.pipeline import PreparedData, prepare_measurements
 
 Floats = NDArray[np.float64]

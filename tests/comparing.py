@@ -11,7 +11,7 @@ from token2metrics.algebra import StepTable
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.cost import PhaseFormula, PhaseWeights
 from token2metrics.curves import CurveWeights, Parameter
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Prediction
 from token2metrics.workload import Workload, workload_of
 

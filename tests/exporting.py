@@ -17,7 +17,7 @@ from token2metrics.export import build_target
 from token2metrics.export.checking.compiler import FLAGS
 from token2metrics.export.checking.tool import Request
 from token2metrics.export.target import Bundle, Format, Provenance, bundle_of
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.quantities import QUANTITIES
 from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
 

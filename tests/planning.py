@@ -11,8 +11,8 @@ from tests.comparing import known
 from token2metrics.artifact.fitted import FittedModel, formula_of
 from token2metrics.planning.limits import AtMost, Demand
 from token2metrics.prediction.envelope import energy_envelope_j
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import price
-from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.result import PhasePrediction, Prediction
 from token2metrics.vocabulary import Phase
 

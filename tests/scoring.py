@@ -14,14 +14,15 @@ import polars as pl
 
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.errors import DataError
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.scoring.directory import Existing
 from token2metrics.scoring.partitions import Partition
 from token2metrics.scoring.request import ScoreRequest
 from token2metrics.scoring.result import ScoreSummary
 from token2metrics.scoring.run import score
 from token2metrics.scoring.task import Damage, PartitionRecord, ScorePartition
-from token2metrics.workers.workers import LocalWorkers, Workers
+from token2metrics.workers.workers import ThreadWorkers, Workers
 
 LONGEST_PROMPT, LONGEST_ANSWER = 6_000, 2_000
 USERS = ("ann", "bob", None)
@@ -69,7 +70,7 @@ def scored(
     workers: Workers | None = None,
 ) -> ScoreSummary:
     """Score without a screen."""
-    return score(predictor, request, existing, workers or LocalWorkers(), Unwatched())
+    return score(predictor, request, existing, workers or ThreadWorkers(), Unwatched())
 
 
 def rows_of(directory: Path) -> pl.DataFrame:

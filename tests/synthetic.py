@@ -30,7 +30,7 @@ from token2metrics.curves import CurveWeights, build_curve
 from token2metrics.curves.spline import KNOTS_TOKENS
 from token2metrics.modeling.gather import model_traffic
 from token2metrics.modeling.train import TrainedModel, Trainer
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.processors.pipeline import PreparedData, prepare
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 from token2metrics.workload import workload_of

@@ -24,7 +24,9 @@ from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import FORMAT, MANIFEST_NAME, SCHEMA_VERSION
 from token2metrics.artifact.save import save_artifact
 from token2metrics.errors import ArtifactError, ConfigurationError, Token2MetricsError
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Prediction
 from token2metrics.vocabulary import CalibrationMethod, RegressionType
 

@@ -34,8 +34,8 @@ from token2metrics.budgeting.workload_load import workload_load
 from token2metrics.curves import FAMILIES
 from token2metrics.errors import RequestError
 from token2metrics.prediction.envelope import energy_envelope_j
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import JOULES_PER_KWH
-from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.result import Interval, Prices
 from token2metrics.prediction.workload import WorkloadSummary
 from token2metrics.prediction.workload_file import WorkloadTable

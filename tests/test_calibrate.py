@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import Run, refused
 from tests.gguf_server import ServerProcess, serving, write_gguf
 from token2metrics.architecture import Architecture
-from token2metrics.prediction.predictor import Conditions, Predictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.predictor import Predictor
 
 SHAPE = Architecture(
     layers=4, hidden=384, heads=6, kv_heads=2, head_dim=64, ffn=1_024, vocabulary=2_048

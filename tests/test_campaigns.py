@@ -23,7 +23,7 @@ from token2metrics.config import CalibrationMethod, RegressionConfig, Regression
 from token2metrics.modeling.campaigns import campaigns_of, levelled, offsets_of
 from token2metrics.modeling.gather import gather
 from token2metrics.modeling.rows import FitRows
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.vocabulary import Phase
 
 TRUTH = Truth(RegressionType.ROOFLINE)

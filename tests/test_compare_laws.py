@@ -27,8 +27,8 @@ from token2metrics.comparing.workload_totals import workload_totals
 from token2metrics.errors import DataError, RequestError
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.prediction.envelope import energy_envelope_j
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import prices_on
-from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.result import Prediction
 from token2metrics.prediction.workload import single_request
 from token2metrics.vocabulary import FITTED_PHASES, Phase

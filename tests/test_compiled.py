@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from token2metrics.prediction.arrays import AT_ONCE
 from token2metrics.prediction.compiled import compile_model
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS
 from token2metrics.prediction.interpreted import COMPILED_AFTER, Interpreted
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.program import INPUTS, build_program, evaluate
 from token2metrics.prediction.quantities import EXTRAPOLATED, QUANTITIES
 from token2metrics.symbolic import Operation, SymbolicAlgebra
@@ -106,6 +108,27 @@ def test_predictions_stay_the_same_when_the_model_is_compiled() -> None:
     first = [predictor(*request) for request in asked]
     for _ in range(COMPILED_AFTER):
         assert [predictor(*request) for request in asked] == first
+
+
+def test_a_predictor_goes_to_another_process_however_often_it_was_asked() -> None:
+    """Pools of processes pickle what they share."""
+    predictor = ModelPredictor(lawful_model(COMBINATIONS[-1], 7))
+    expected = [predictor(500, 300) for _ in range(2 * COMPILED_AFTER)][-1]
+    sent: Predictor = pickle.loads(pickle.dumps(Predictor((predictor,))))
+    assert sent(500, 300) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"confidence": [0.9]}, "expected confidence"), ({"parallel": [1]}, "expected parallel")],
+)
+def test_what_is_no_number_is_refused(wrong: dict[str, Any], words: str) -> None:
+    """A list is told from a number, whether or not the model was asked before."""
+    predictor = ModelPredictor(lawful_model(COMBINATIONS[0], 7))
+    for _ in range(2):
+        with pytest.raises(RequestError, match=words):
+            predictor(1, 1, **wrong)
+        predictor(1, 1)
 
 
 def test_remembered_prompts_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from token2metrics.errors import ConfigurationError
 from token2metrics.measure.designing import MOST_REQUESTS, wish_of
 from token2metrics.measure.known_files import known_files
 from token2metrics.modeling.knowledge import Views, summed
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.vocabulary import Phase
 
 REQUESTS = 3_000

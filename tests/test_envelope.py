@@ -23,7 +23,8 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE
 from token2metrics.prediction.envelope import energy_envelope_j
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Interval
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 

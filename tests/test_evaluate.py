@@ -17,7 +17,8 @@ from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.save import save_artifact
 from token2metrics.heads import LOAD_SHARE
 from token2metrics.prediction.evaluate import evaluate
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import MetricErrors
 from token2metrics.vocabulary import Phase
 

@@ -28,7 +28,8 @@ from token2metrics.curves.roofline import EXCESS_ORDER
 from token2metrics.errors import RequestError
 from token2metrics.prediction.explain import explain
 from token2metrics.prediction.explanation import Explanation, Factor, PhaseExplanation
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.terms import (
     BASE_POWER,
     EXPONENT,

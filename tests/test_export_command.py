@@ -95,6 +95,19 @@ def test_several_names_of_one_model_are_one(
     assert tuple(told) == QUANTITIES
 
 
+def test_what_is_never_known_is_told(run: Run, trained_artifact: Path, tmp_path: Path) -> None:
+    """A robot that gets no energy learns why here; quantities may be named one by one."""
+    start = ("export", "-a", trained_artifact, "-m", "1.5B", "--no-check", "-o")
+    asked = ("--quantities", "latency_s", "--quantities", "energy_upper_j, energy_j,power_w")
+    outcome = run(*start, tmp_path / "a.h", *asked)
+    assert "1 model as c, 4 numbers per request" in outcome.out
+    assert "note: not known of dsr1_qwen_1_5b: energy_j, power_w\n" in outcome.out
+    told = json.loads(run(*start, tmp_path / "a.h", *asked, "--json").out)
+    assert told["unknown"] == {"dsr1_qwen_1_5b": ["energy_upper_j", "energy_j", "power_w"]}
+    known = run(*start, tmp_path / "a.h", "--quantities", "latency_s")
+    assert "note" not in known.out
+
+
 def test_a_name_that_python_cannot_import(run: Run, trained_artifact: Path, tmp_path: Path) -> None:
     """The lines that use it work all the same."""
     path = tmp_path / "my-models.py"
@@ -127,10 +140,10 @@ def test_wrong_input_is_refused(run: Run, trained_artifact: Path, tmp_path: Path
 def test_nothing_else_is_overwritten(run: Run, trained_artifact: Path, tmp_path: Path) -> None:
     """Neither one's own files nor the artifact; an earlier export is replaced."""
     own = tmp_path / "main.py"
-    own.write_text("print('mine')\n")
+    own.write_text("print('Token2Metrics')\n")
     start = ("export", "-a", trained_artifact, "-m", "1.5B", "--no-check", "-o")
     refused(run(*start, own), "a new file or an earlier export", "remove it")
-    assert own.read_text() == "print('mine')\n"
+    assert own.read_text() == "print('Token2Metrics')\n"
     for other in (tmp_path, "/dev/null"):
         refused(run(*start, other, "--format", "c"), "a new file or an earlier export")
     for name in ("manifest.json", *(one.name for one in trained_artifact.glob("weights-*"))):
@@ -185,10 +198,10 @@ def test_a_file_that_disagrees_is_not_written(
         return content.replace(found, put)
 
     path = tmp_path / ("a.py" if target is PythonModule else "a.h")
-    path.write_text("an earlier export of Token2Metrics")
+    path.write_text("Written by Token2Metrics 0.0.1")
     monkeypatch.setattr(target, "encode", broken)
     refused(run("export", "-a", trained_artifact, "-m", "1.5B", "-o", path), words)
-    assert path.read_text() == "an earlier export of Token2Metrics"
+    assert path.read_text() == "Written by Token2Metrics 0.0.1"
 
 
 def test_exports_import_nothing_heavy(trained_artifact: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from token2metrics.export import SUFFIXES, format_of
 from token2metrics.export.agreement import compare
 from token2metrics.export.checking import tools_of
 from token2metrics.export.identifiers import identifiers
+from token2metrics.export.sql import PREFIX, REQUESTS
 from token2metrics.export.target import Format
 from token2metrics.prediction.quantities import QUANTITIES
 
@@ -42,6 +43,7 @@ def drawn_pair() -> Drawn:
 
 CPP = ("-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "-x", "c++")
 EVIL = 'a\'); DROP TABLE t2m_requests; --"""\n*/ </script> \\ ??/ %s {x} é\r\t`${1}\n#error'
+LONGEST_POSTGRES_NAME = 63
 MATHEMATICS = {"exp", "tanh", "log1p", "ceil", "pow", "sqrt", "floor"}
 
 
@@ -174,10 +176,36 @@ def test_identifiers() -> None:
     assert {first[:4], second[:4]} == {"a_b_"}
     assert identifiers([record_of("--")]) == ("model",)
     (long,) = identifiers([record_of("a" * 500)])
-    assert len(long) < 100
+    assert len(f"{PREFIX}{long}") <= LONGEST_POSTGRES_NAME
     forged = identifiers([record_of("a.b"), record_of("a-b"), record_of(first)])
     assert len(set(forged)) == 3
     assert all(re.fullmatch("[a-z0-9_]+", name) for name in forged)
+
+
+def test_identifiers_stay_apart_where_a_database_cuts_them() -> None:
+    """PostgreSQL keeps 63 letters of a name; the model at its end is not what is lost."""
+    conditions = {"device": "jetson-agx-orin-64gb-" * 2, "runtime": "llama.cpp"}
+    distills = [
+        record_of(f"DeepSeek-R1-Distill-Qwen-{size}B", **conditions) for size in (7, 14, 32)
+    ]
+    names = identifiers([*distills, record_of("a", device="other")])
+    assert len({f"{PREFIX}{name}"[:LONGEST_POSTGRES_NAME] for name in names}) == len(names)
+    assert "distill_qwen_14b" in names[1]
+
+
+@pytest.mark.parametrize("taken", [REQUESTS.removeprefix(PREFIX), "Models"])
+def test_models_are_not_called_as_the_file_calls_its_own(taken: str, tmp_path: Path) -> None:
+    """A model of the name of the table of requests, or of the view of models, replaces neither."""
+    model = lawful_model(COMBINATIONS[0], 1)
+    named = FittedModel(
+        msgspec.structs.replace(model.record, id=taken, name=taken), model.formulas, model.weights
+    )
+    case = drawn(1, [named])
+    path = written(tmp_path, Format.SQL, case.bundle)
+    assert names_in(path, Format.SQL) == [taken]
+    for tool in tools_of(Format.SQL):
+        answers = tool.answers(path, case.bundle, case.requests)
+        compare(answers, case.bundle, case.predictors, tool.name, case.requests)
 
 
 def test_formats_by_suffix() -> None:

@@ -17,7 +17,7 @@ from tests.strategies import COMBINATIONS, Combination, lawful_model, requests, 
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.curves import FAMILIES
 from token2metrics.prediction.expressions import POINT_COLUMNS, PREDICTED_COLUMNS, expressions
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Interval
 from token2metrics.vocabulary import CalibrationMethod, Phase, RegressionType
 

@@ -33,7 +33,7 @@ from token2metrics.config import CalibrationMethod, RegressionConfig, Regression
 from token2metrics.curves import FAMILIES, family_of
 from token2metrics.modeling.candidates import TRANSFERRED
 from token2metrics.modeling.train import TrainedModel, Trainer
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 RECOVERED = 1e-5

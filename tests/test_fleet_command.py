@@ -71,6 +71,44 @@ def test_requests_are_priced_on_the_way(run: Run, table: Path) -> None:
     assert priced.get_column("latency_s").is_not_null().to_list() == [True, False]
 
 
+def test_requests_name_curves_as_the_measurements_did(run: Run, table: Path) -> None:
+    """Case and blanks tell no conditions apart, and devices that look like numbers are names."""
+    stated = {"power_mode": " MAXN", "runtime": "VLLM", "precision": "BF16 "}
+    device = pl.col("device").str.tail(3)
+    rows = pl.read_parquet(table).with_columns(device=device, power_mode=pl.lit(" MAXN "))
+    unstated = rows.with_columns(power_mode=pl.lit(""), model=pl.lit("other"))
+    pl.concat([rows, unstated]).write_parquet(table)
+    asked = pl.DataFrame({"device": "003", "model": ["model", "other"], **stated})
+    asked = asked.with_columns(
+        power_mode=pl.when(pl.col("model") == "model").then("power_mode"),
+        input_tokens=700,
+        output_tokens=pl.lit("200"),
+    )
+    broken = asked.head(1).with_columns(output_tokens=pl.lit("sixty"))
+    pl.concat([*[asked] * 100, broken]).write_csv("asked.csv")
+    outcome = run("fit-fleet", "-d", table, "-o", "curves.parquet", "--predict", "asked.csv")
+    assert "200 requests priced" in outcome.out, outcome.err
+    reasons = pl.read_parquet("curves.predicted.parquet").get_column("reason").drop_nulls()
+    assert reasons.to_list() == ["output_tokens is not a number"]
+
+
+def test_names_of_files_are_no_patterns(run: Run, table: Path) -> None:
+    """Brackets, stars and quotes in a name are read, and written, as they are."""
+    folder = Path("it's [a]")
+    folder.mkdir()
+    rows = pl.read_parquet(table)
+    rows.head(90).write_csv(folder / "rows [1].csv")
+    rows.slice(90, 90).write_ndjson(folder / "rows*.jsonl")
+    rows.slice(180).write_parquet(folder / "rows?.parquet")
+    (folder / "asked [2].csv").write_text("device,input_tokens,output_tokens\ndevice-00003,7,2\n")
+    data = [part for file in sorted(folder.glob("rows*")) for part in ("-d", file)]
+    target = folder / "curves [3].parquet"
+    outcome = run("fit-fleet", *data, "-o", target, "--predict", folder / "asked [2].csv")
+    assert "40 of 40 curves fitted to 359 rows" in outcome.out, outcome.err
+    assert "1 request priced" in outcome.out
+    assert target.exists()
+
+
 @pytest.fixture
 def cluster() -> Iterator[RayWorkers]:
     """Start a cluster of this machine, which commands join."""
@@ -93,6 +131,7 @@ def test_ray_gives_the_same_curves(
     ("arguments", "words"),
     [
         (["-d", "nowhere.parquet"], "expected a measurement file at nowhere.parquet"),
+        (["-d", "loop.parquet"], "expected a measurement file at loop.parquet"),
         (["-d", "rows.txt"], "convert the file"),
         (["-d", "damaged.parquet"], "whole PARQUET file"),
         (["-d", "columns.csv"], "expected the column"),
@@ -105,6 +144,8 @@ def test_ray_gives_the_same_curves(
         (["-d", "rows.parquet", "--workers", 2], "with --engine ray"),
         (["-d", "rows.parquet", "--ray-address", "auto"], "with --engine ray"),
         (["-d", "rows.parquet", "-o", "rows.parquet"], "would overwrite the input"),
+        (["-d", "rows.parquet", "-o", "rows.txt"], "expected --output to end in .parquet"),
+        (["-d", "rows.parquet", "-d", "./rows.parquet"], "every file once, got rows.parquet again"),
         (["-d", "rows.parquet", "--predict", "nowhere.csv"], "no such file"),
         (["-d", "rows.parquet", "--predict", "curves.predicted.parquet"], "rename them"),
         (["-d", "rows.parquet", "--predict", "damaged.parquet"], "whole table in damaged.parquet"),
@@ -118,6 +159,7 @@ def test_wrong_input_is_refused(
     """Each says what was expected, what came and what to do."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     header = "device,power_mode,runtime,precision,model,phase,input_tokens,output_tokens,latency_s"
+    Path("loop.parquet").symlink_to("loop.parquet")
     Path("rows.txt").write_text("text\n")
     Path("damaged.parquet").write_bytes(b"PAR1 broken")
     pl.read_parquet(table).write_parquet("curves.predicted.parquet")

@@ -47,7 +47,7 @@ from token2metrics.modeling.margins import (
     latency_margin,
 )
 from token2metrics.prediction.bounded import margin_of
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Interval, PhasePrediction, Prediction
 from token2metrics.vocabulary import FITTED_PHASES, Phase, SourceKind
 

@@ -12,7 +12,8 @@ import pytest
 from tests.conftest import Run
 from tests.gguf_server import ServerProcess, prioritised, serving, write_gguf
 from token2metrics.architecture import Architecture
-from token2metrics.prediction.predictor import ANYWHERE, Predictor
+from token2metrics.prediction.conditions import ANYWHERE
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 SHAPE = Architecture(

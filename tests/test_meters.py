@@ -33,7 +33,7 @@ from token2metrics.heads import LOAD_SHARE, PowerHead, Window
 from token2metrics.modeling.energy import meter_of
 from token2metrics.modeling.gather import gather
 from token2metrics.prediction.evaluate import evaluate
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 TRUTH = Truth(RegressionType.LINEAR)

@@ -36,7 +36,8 @@ from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.monitoring.reading import MOST_LINE_BYTES, LineReader
 from token2metrics.monitoring.result import Event, Kind, MonitorReport, Status
 from token2metrics.monitoring.summary import report
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.monitor import event_words
 from token2metrics.vocabulary import MAX_TOKENS, Phase
 

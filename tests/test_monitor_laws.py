@@ -33,7 +33,8 @@ from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.monitoring.result import Event
 from token2metrics.monitoring.state_file import load_state, save_state
 from token2metrics.monitoring.summary import report
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.vocabulary import Phase
 
 pytestmark = pytest.mark.law

@@ -145,6 +145,12 @@ def test_a_path_that_may_not_be_read_is_refused(
         ours("path", str(tmp_path))
 
 
+def test_a_path_that_no_file_can_have_is_refused() -> None:
+    """In words, not as an error of the system."""
+    with pytest.raises(typer.BadParameter, match=r"a path to a file, got 'a{300}': .* too long"):
+        ours("path", "a" * 300)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_every_command_is_read_here(name: str) -> None:
     """So that no command imports what Typer reads options by."""

@@ -29,8 +29,8 @@ from token2metrics.artifact.save import save_artifact
 from token2metrics.errors import ArtifactError, RequestError
 from token2metrics.prediction.assemble import NO_PARALLEL
 from token2metrics.prediction.expressions import LIMIT_COLUMNS, POINT_COLUMNS, expressions
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.phase_expressions import phase_expressions
-from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.result import PhasePrediction, Prediction
 from token2metrics.vocabulary import MAX_PARALLEL, Phase
 

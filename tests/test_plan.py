@@ -26,8 +26,9 @@ from token2metrics.planning.limits import (
     confidence_of,
 )
 from token2metrics.planning.plan import longest_answer, longest_prompt
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import prices_on
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Prices
 from token2metrics.vocabulary import MAX_TOKENS, Phase
 

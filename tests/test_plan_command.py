@@ -19,8 +19,9 @@ from token2metrics.artifact.save import save_artifact
 from token2metrics.planning.frontier import Frontier
 from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import longest_answer, longest_prompt
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import prices_on
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.plan import show_plan
 
 LATENCY = ("--max-latency-s", 5)

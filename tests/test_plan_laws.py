@@ -35,7 +35,7 @@ from token2metrics.planning.at_most import UpperBounds
 from token2metrics.planning.frontier import Frontier
 from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import Plan, longest_answer, longest_prompt
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Prices
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 

@@ -36,7 +36,8 @@ from token2metrics.curves import FAMILIES
 from token2metrics.devices import JETSON_AGX_ORIN_64GB
 from token2metrics.heads import LOAD_SHARE
 from token2metrics.modeling.gather import gather, on_measured_server
-from token2metrics.prediction.predictor import Conditions, ModelPredictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.training.choice import Choice, TrainingOptions, choose_experiments
 from token2metrics.training.read import prepare_groups
 from token2metrics.vocabulary import Phase, SourceKind

@@ -13,8 +13,10 @@ from tests.conftest import Run, refused, train_quickly
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.save import save_artifact
 from token2metrics.errors import RequestError
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import SECONDS_PER_YEAR
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Prices
 from token2metrics.report.units import counted, digits, joules, money, seconds, watts
 from token2metrics.vocabulary import Phase
@@ -143,9 +145,9 @@ def test_models_of_several_power_modes_are_told_apart(
         (["-i", "99999999999", "-o", "1"], ["0..10000000"]),
         (["-i", "1"], ["expected --output-tokens N"]),
         (["-o", "1"], ["expected --input-tokens N"]),
-        (["-i", "1", "-o", "1", "--price-per-kwh", "nan"], ["price_per_kwh", "nan"]),
-        (["-i", "1", "-o", "1", "--device-price", "-1"], ["device_price", "-1"]),
-        (["-i", "1", "-o", "1", "--lifetime-years", "0"], ["lifetime_years", "above 0"]),
+        (["-i", "1", "-o", "1", "--price-per-kwh", "nan"], ["--price-per-kwh", "nan"]),
+        (["-i", "1", "-o", "1", "--device-price", "-1"], ["--device-price", "-1"]),
+        (["-i", "1", "-o", "1", "--lifetime-years", "0"], ["--lifetime-years", "above 0"]),
         (["--prompt-file", "p.txt", "-o", "1"], ["--prompt-file and --tokenizer together"]),
         (["-i", "1", "--prompt-file", "p", "--tokenizer", "t", "-o", "1"], ["got both"]),
     ],

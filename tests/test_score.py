@@ -339,6 +339,9 @@ def test_a_damaged_file_costs_no_other(run: Run, trained_artifact: Path, tmp_pat
         (("nowhere.csv",), ["cannot read nowhere.csv"]),
         (("none*.csv",), ["none*.csv", "got none"]),
         (("empty",), ["empty", "got none"]),
+        (("",), ["the name of a trace, got ''"]),
+        (("long" * 100 + ".csv",), ["the name of a trace, got 'long"]),
+        (("pipe.csv",), ["pipe.csv to be a file"]),
         (("in.txt",), ["in.txt", ".parquet", "got '.txt'"]),
         (("s3://bucket/in.txt",), ["in.txt", ".parquet"]),
         (("in.csv", "in.csv"), ["in.csv again"]),
@@ -363,7 +366,7 @@ def test_a_damaged_file_costs_no_other(run: Run, trained_artifact: Path, tmp_pat
         (("in.csv", "--output", "in.csv"), ["--output", "file"]),
         (("in.csv", "--output", "full"), ["full", "other files"]),
         (("in.csv", "-m", "zzz"), ["zzz", "trained:"]),
-        (("in.csv", "--device-price", -1), ["device_price"]),
+        (("in.csv", "--device-price", -1), ["--device-price"]),
     ],
 )
 def test_wrong_inputs_are_refused(
@@ -386,6 +389,7 @@ def test_wrong_inputs_are_refused(
     }
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     pl.DataFrame({"input_tokens": [[1]], "output_tokens": [1]}).write_parquet("nested.parquet")
@@ -399,6 +403,22 @@ def test_a_model_must_be_named(run: Run, trained_artifact: Path, tmp_path: Path)
     """Without a column and an option nobody answers."""
     (tmp_path / "in.csv").write_text("input_tokens,output_tokens\n1,2\n")
     refused(run(*command(trained_artifact, "in.csv", "--output", "out")), "column model", "--model")
+
+
+def test_ctrl_c_says_how_to_go_on(
+    run: Run, trained_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leaves with the code that shells know it by."""
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("token2metrics.scoring.run.score", interrupted)
+    (tmp_path / "in.csv").write_text("input_tokens,output_tokens\n1,2\n")
+    outcome = run(*command(trained_artifact, "in.csv", "--output", "out", "-m", "1.5B"))
+    assert outcome.code == 130
+    assert "with --resume goes on" in outcome.err
+    assert outcome.out == ""
 
 
 def test_progress_shows_rows(run: Run) -> None:

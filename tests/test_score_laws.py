@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.profiles import fewer_examples
-from tests.scoring import draw_trace, predictor_of, rows_of, scored
+from tests.scoring import draw_trace, predictor_of, rejected_of, rows_of, scored
 from tests.strategies import COMBINATIONS, Combination, lawful_model, requests, seeds
 from tests.test_expressions import singly
 from token2metrics.artifact.fitted import FittedModel
@@ -36,6 +36,7 @@ TWO_BUCKETS = 2.5 * RELATIVE_ERROR
 """A value at the edge of two buckets may be in either."""
 
 MANY_ROWS = 10**9
+FEW_PROMPTS = (-1, 0, 40, 700, 3_000)
 COUNTS = dict(zip(INPUTS, INPUTS, strict=True))
 MODEL_COLUMN = "which"
 every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
@@ -135,6 +136,37 @@ def test_partitions_do_not_matter(rows: int, seed: int, one: int, other: int, ki
     assert_alike(*wholes)
     for group, other_group in zip(*parts, strict=True):
         assert_alike(group, other_group)
+
+
+@fewer_examples()
+@given(
+    prompts=st.lists(st.sampled_from(FEW_PROMPTS), min_size=1, max_size=40),
+    size=st.integers(1, 45),
+    seed=seeds,
+    kind=st.sampled_from(["parquet", "csv", "ndjson"]),
+)
+def test_no_row_is_lost(prompts: list[int], size: int, seed: int, kind: str) -> None:
+    """Every row is priced or set aside, also the only bad one, and ranked once if priced."""
+    predictor = predictor_of(lawful_model(COMBINATIONS[seed % len(COMBINATIONS)], seed))
+    sound = [prompt for prompt in prompts if prompt >= 0]
+    with tempfile.TemporaryDirectory() as folder:
+        trace, target = Path(folder) / f"trace.{kind}", Path(folder) / "out"
+        frame = pl.DataFrame({INPUTS[0]: prompts, INPUTS[1]: [abs(one) for one in prompts]})
+        getattr(frame, f"write_{kind}")(trace)
+        asked = ScoreRequest((str(trace),), target, "model", partition_rows=size)
+        summary = scored(predictor, asked)
+        written = rows_of(target)
+        rejected = rejected_of(target)["row"].to_list() if len(sound) < len(prompts) else []
+    assert written[INPUTS[0]].to_list() == sound
+    assert rejected == [place for place, prompt in enumerate(prompts, 1) if prompt < 0]
+    assert summary.rejected_counts == (
+        {"input_tokens is negative": len(rejected)} if rejected else {}
+    )
+    for name in ("p50", "p90", "p99"):
+        found = getattr(summary.overall.latency_s, name)
+        share = int(name[1:]) / 100.0
+        exact = written["latency_s"].quantile(share, "lower")
+        assert found == (exact if exact is None else pytest.approx(exact, rel=TWO_BUCKETS))
 
 
 def by_name(groups: Sequence[ScoredGroup]) -> list[ScoredGroup]:

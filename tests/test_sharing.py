@@ -31,7 +31,7 @@ from token2metrics.architecture import Architecture
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.config import CalibrationMethod, RegressionConfig, RegressionType
 from token2metrics.curves import FAMILIES
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.vocabulary import Phase
 
 TRUTH = Truth(RegressionType.ROOFLINE)

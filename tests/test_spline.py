@@ -15,7 +15,7 @@ from tests.synthetic import Request, Row, Truth, experiment, measured, train, wo
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.config import RegressionConfig, RegressionType
 from token2metrics.curves.spline import KNOTS_TOKENS
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 RECOVERED = 1e-5

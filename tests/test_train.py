@@ -45,7 +45,7 @@ from token2metrics.config import (
 from token2metrics.errors import DataError
 from token2metrics.modeling.gather import on_measured_server
 from token2metrics.modeling.train import Trainer
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.vocabulary import FITTED_PHASES, Phase, SourceKind
 
 OTHER_SERVER = "other-server"

@@ -12,7 +12,7 @@ from tests.conftest import Run, refused, write_rows
 from token2metrics.artifact.load import load_artifact
 from token2metrics.data.bundled import bundled_paths
 from token2metrics.modeling.candidates import TRANSFERRED
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.training.choice import FitOptions, TrainingOptions, choose_experiments
 from token2metrics.vocabulary import CalibrationMethod, RegressionType
 

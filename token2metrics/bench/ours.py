@@ -11,7 +11,7 @@ from token2metrics.bench.contender import Array, Contender, Forecast, Known, Not
 from token2metrics.cost import PhaseCost
 from token2metrics.errors import DataError
 from token2metrics.modeling.train import Trainer
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.vocabulary import Phase
 
 WINDOW = "energy is what the meter of the known rows reads, over windows as long as theirs"

@@ -16,8 +16,8 @@ from token2metrics.budgeting.request_load import (
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.intervals import Bounds, bounds_of_sum
 from token2metrics.prediction.expressions import expressions
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.polars_algebra import ALGEBRA
-from token2metrics.prediction.predictor import ModelPredictor
 from token2metrics.prediction.workload_file import COUNT, INPUT, OUTPUT, WorkloadTable
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 

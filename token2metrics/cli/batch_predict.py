@@ -22,7 +22,8 @@ from token2metrics.cli.session import session_of
 from token2metrics.extras import needing
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.predictor import Conditions, Predictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.batch import show_batch
 
 InputFile = Annotated[

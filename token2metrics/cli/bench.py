@@ -24,7 +24,7 @@ from token2metrics.cli.progress import ProgressBar
 from token2metrics.cli.session import Session, session_of
 from token2metrics.cli.train import PowerRail
 from token2metrics.extras import needing
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.report.bench import show_comparison
 
 if TYPE_CHECKING:

@@ -46,13 +46,11 @@ from token2metrics.errors import RequestError
 from token2metrics.extras import needing
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.checks import check_parallel
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
-from token2metrics.prediction.predictor import (
-    Conditions,
-    ModelPredictor,
-    Predictor,
-    check_parallel,
-)
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.budget import show_budgets
 
 INFEASIBLE = 1

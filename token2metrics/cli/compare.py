@@ -52,8 +52,9 @@ from token2metrics.comparing.totals import (
 from token2metrics.extras import needing
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.checks import check_parallel
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
-from token2metrics.prediction.predictor import Predictor, check_parallel
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.workload import WorkloadSummary, single_request
 from token2metrics.report.compare import show_comparison
 from token2metrics.report.tables import WARNING_STYLE, show_line

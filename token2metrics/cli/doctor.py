@@ -22,7 +22,7 @@ UNNAMED_SERVER = "server"
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Measurements of any known format.", show_default=False),
+    typer.Argument(metavar="FILE", help="Measurements of any known format.", show_default=False),
 ]
 
 

@@ -12,7 +12,7 @@ from token2metrics.cli.session import Session
 from token2metrics.errors import MissingExtraError
 from token2metrics.extras import needing
 from token2metrics.measure.plan import AUTO, Point, auto_plan, build_plan, fitting_prompt
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 
 if TYPE_CHECKING:
     from token2metrics.config import ExperimentConfig

@@ -22,7 +22,8 @@ from token2metrics.cli.session import Session, session_of
 from token2metrics.errors import MissingExtraError
 from token2metrics.extras import needing
 from token2metrics.files import legible_json, write_file
-from token2metrics.prediction.predictor import Conditions, Predictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.evaluation import show_evaluation
 
 if TYPE_CHECKING:

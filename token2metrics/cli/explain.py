@@ -19,8 +19,9 @@ from token2metrics.cli.options import (
 from token2metrics.cli.requests import InputTokens, OutputTokens, PromptFile, counts, prompts
 from token2metrics.cli.session import session_of
 from token2metrics.intervals import DEFAULT_CONFIDENCE
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.prediction.explain import explain as explain_request
-from token2metrics.prediction.predictor import Conditions, Predictor
+from token2metrics.prediction.predictor import Predictor
 
 
 def explain(

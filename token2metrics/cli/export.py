@@ -10,6 +10,7 @@ import typer
 
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import MANIFEST_NAME
+from token2metrics.cli.option_names import names_in
 from token2metrics.cli.options import (
     OUTPUT,
     REQUEST,
@@ -29,12 +30,12 @@ from token2metrics.export.target import Format, bundle_of, provenance_of
 from token2metrics.export.write import write_export
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
-from token2metrics.prediction.quantities import QUANTITIES, check_quantities
+from token2metrics.prediction.checks import check_quantities
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
+from token2metrics.prediction.quantities import QUANTITIES
 from token2metrics.report.export import show_export
-
-EVERYTHING = "all"
-SEPARATOR = ","
 
 OutputFile = Annotated[
     Path,
@@ -56,10 +57,11 @@ FormatName = Annotated[
     ),
 ]
 Quantities = Annotated[
-    str,
+    list[str] | None,
     typer.Option(
-        metavar="NAMES",
-        help="What to predict, with commas between, such as latency_s,latency_upper_s.",
+        metavar="NAME",
+        help="What to predict, such as latency_s; repeatable, or with commas.  "
+        "\\[default: every number]",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -95,7 +97,7 @@ def export(
     precision: PrecisionName = None,
     confidence: Confidence = DEFAULT_CONFIDENCE,
     parallel: ParallelAnswers = SINGLE,
-    quantities: Quantities = EVERYTHING,
+    quantities: Quantities = None,
     check: Check = None,
     as_json: AsJson = False,
 ) -> None:
@@ -126,11 +128,11 @@ def export(
         show_export(session.console, summary)
 
 
-def _quantities(given: str) -> tuple[str, ...]:
+def _quantities(given: list[str] | None) -> tuple[str, ...]:
     """Return the quantities that are wanted, each once."""
-    if given == EVERYTHING:
+    if not given:
         return QUANTITIES
-    names = tuple(dict.fromkeys(name.strip() for name in given.split(SEPARATOR)))
+    names = tuple(dict.fromkeys(names_in(given)))
     check_quantities(names)
     return names
 

@@ -127,7 +127,7 @@ def fit_fleet(
     check_by(keys)
     check_torch_device(torch_device)
     if predict is not None:
-        check_requests(predict)
+        check_requests(predict, output)
     threads = (os.cpu_count() or ONE) if engine is Engine.LOCAL else ONE
     fitting = Fitting(keys, family, str(torch_device), threads)
     request = FleetRequest(tuple(data), output, fitting, prior, str(engine))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Results of llama-bench, vllm bench serve and others."),
+    typer.Argument(metavar="FILE", help="Results of llama-bench, vllm bench serve and others."),
 ]
 OutputTable = Annotated[
     Path,

@@ -45,7 +45,7 @@ from token2metrics.measure.place import on_this_machine
 from token2metrics.measure.plan import AUTO, Point
 from token2metrics.power.thermal import hottest_c
 from token2metrics.precision import normal_precision
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.report.units import counted
 
 if TYPE_CHECKING:

@@ -57,7 +57,8 @@ from token2metrics.monitoring.result import Event
 from token2metrics.monitoring.state_file import load_state, save_state
 from token2metrics.monitoring.summary import report
 from token2metrics.monitoring.watch import nothing_more, set_aside_file, watch
-from token2metrics.prediction.predictor import Conditions, Predictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.monitor import event_words
 from token2metrics.report.tables import WARNING_STYLE
 

@@ -42,7 +42,7 @@ from token2metrics.cli.workload_options import WorkloadFiles
 from token2metrics.errors import ConfigurationError
 from token2metrics.extras import needing
 from token2metrics.measure.plan import write_plan
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.vocabulary import Phase
 
 if TYPE_CHECKING:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from token2metrics.errors import RequestError
+
+SEPARATOR = ","
 
 
 def option_of(argument: str) -> str:
     """Return the option that is called as an argument is."""
     return f"--{argument.replace('_', '-')}"
+
+
+def names_in(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return names that are given one by one, or several with commas between."""
+    return tuple(name.strip() for part in given or () for name in part.split(SEPARATOR))
 
 
 MONEY_OPTIONS = {

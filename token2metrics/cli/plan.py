@@ -44,8 +44,10 @@ from token2metrics.planning.limits import (
     Limits,
 )
 from token2metrics.planning.plan import Plan, longest_answer, longest_prompt
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
+from token2metrics.prediction.predictor import Predictor
 
 INFEASIBLE = 1
 

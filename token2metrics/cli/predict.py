@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from token2metrics.cli.importing import importing
+from token2metrics.cli.option_names import MONEY_OPTIONS, naming_options
 from token2metrics.cli.options import (
     ArtifactDirectory,
     AsJson,
@@ -22,8 +23,9 @@ from token2metrics.cli.requests import InputTokens, OutputTokens, PromptFile, co
 from token2metrics.cli.session import session_of
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
-from token2metrics.prediction.predictor import Conditions, Predictor
+from token2metrics.prediction.predictor import Predictor
 
 MONEY = "Cost"
 
@@ -74,10 +76,11 @@ def predict(
     answers = counts("--output-tokens", output_tokens)
     predictor = Predictor.load(session.directory(artifact))
     conditions = Conditions(device, power_mode, runtime, precision)
-    priced = [
-        (one, prices_on(one.model.record.hardware, price_per_kwh, device_price, lifetime_years))
-        for one in predictor.choose(model or (), conditions)
-    ]
+    with naming_options(MONEY_OPTIONS):
+        priced = [
+            (one, prices_on(one.model.record.hardware, price_per_kwh, device_price, lifetime_years))
+            for one in predictor.choose(model or (), conditions)
+        ]
     predictions = [
         one(prompt, answer, prices, confidence, parallel)
         for (one, prices), prompt, answer in product(priced, lengths, answers)

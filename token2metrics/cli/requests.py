@@ -9,7 +9,7 @@ import typer
 
 from token2metrics.cli.options import REQUEST
 from token2metrics.errors import RequestError
-from token2metrics.prediction.predictor import check_tokens
+from token2metrics.prediction.checks import check_tokens
 
 InputTokens = Annotated[
     list[int] | None,

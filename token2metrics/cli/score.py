@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import typer
 
 from token2metrics.cli.importing import importing
+from token2metrics.cli.option_names import MONEY_OPTIONS, names_in, naming_options
 from token2metrics.cli.options import (
     ArtifactDirectory,
     AsJson,
@@ -33,20 +35,23 @@ from token2metrics.cli.score_options import (
     Resume,
     WorkerCount,
 )
-from token2metrics.cli.session import session_of
+from token2metrics.cli.session import Session, session_of
 from token2metrics.errors import RequestError
 from token2metrics.extras import needing
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.prediction.money import DEFAULT_PRICE_PER_KWH, prices_on
-from token2metrics.prediction.predictor import Conditions, Predictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.scoring.defaults import (
     DEFAULT_COMPRESSION,
     DEFAULT_PARTITION_ROWS,
     compression_of,
 )
 from token2metrics.workers.ray_workers import RayWorkers
-from token2metrics.workers.workers import LocalWorkers, Workers
+from token2metrics.workers.workers import ThreadWorkers, Workers
+
+STOPPED = "stopped; finished partitions are kept: the same command with --resume goes on"
 
 
 def score(
@@ -84,12 +89,13 @@ def score(
     """
     session = session_of(context)
     predictor = Predictor.load(session.directory(artifact))
-    prices = {
-        one.model.record.key: prices_on(
-            one.model.record.hardware, price_per_kwh, device_price, lifetime_years
-        )
-        for one in predictor.models
-    }
+    with naming_options(MONEY_OPTIONS):
+        prices = {
+            one.model.record.key: prices_on(
+                one.model.record.hardware, price_per_kwh, device_price, lifetime_years
+            )
+            for one in predictor.models
+        }
     chosen = _workers(engine, ray_address, workers)
     with needing("scoring traces"):
         from token2metrics.prediction.expressions import PREDICTED_COLUMNS
@@ -104,8 +110,8 @@ def score(
         directory=output,
         model=model,
         conditions=Conditions(device, power_mode, runtime, precision),
-        group_by=_names(group_by),
-        quantities=_names(quantities) or PREDICTED_COLUMNS,
+        group_by=names_in(group_by),
+        quantities=names_in(quantities) or PREDICTED_COLUMNS,
         confidence=confidence,
         parallel=parallel,
         partition_rows=partition_rows,
@@ -113,7 +119,11 @@ def score(
         compression=compression_of(compression),
     )
     existing = {None: Existing.REFUSE, True: Existing.RESUME, False: Existing.OVERWRITE}[resume]
-    with RowProgress(session.errors) as progress, chosen as ready:
+    with (
+        _telling_how_to_go_on(session),
+        RowProgress(session.errors) as progress,
+        chosen as ready,
+    ):
         summary = run.score(predictor, request, existing, ready, progress, prices)
     if as_json:
         session.show_json(summary)
@@ -121,9 +131,18 @@ def score(
         show_score(session.console, summary)
 
 
-def _names(given: list[str] | None) -> tuple[str, ...]:
-    """Return names that are given one by one, or several with commas between."""
-    return tuple(name.strip() for part in given or () for name in part.split(","))
+@contextmanager
+def _telling_how_to_go_on(session: Session) -> Iterator[None]:
+    """Say after Ctrl-C that what is finished is kept.
+
+    Raises:
+        KeyboardInterrupt: As it came.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        session.errors.print(STOPPED, style="yellow")
+        raise
 
 
 def _workers(
@@ -139,4 +158,4 @@ def _workers(
     for option, value in (("--ray-address", address), ("--workers", count)):
         if value is not None:
             raise RequestError(f"expected {option} with --engine ray, got {value!r} without")
-    return nullcontext(LocalWorkers())
+    return nullcontext(ThreadWorkers())

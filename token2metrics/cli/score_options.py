@@ -23,7 +23,7 @@ class Engine(StrEnum):
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...",
+        metavar="INPUT",
         help="Traces: Parquet, CSV or JSON lines with input_tokens and output_tokens, or the "
         "columns of a public trace; files, patterns, directories, or URLs such as "
         "s3://bucket/*.parquet.",

@@ -22,7 +22,7 @@ from token2metrics.cli.options import (
 from token2metrics.cli.progress import ProgressBar
 from token2metrics.cli.session import Session, session_of
 from token2metrics.extras import needing
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.report.training import show_training
 
 if TYPE_CHECKING:

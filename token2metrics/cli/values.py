@@ -92,8 +92,13 @@ class PlainValue:
 
 
 def _readable(path: Path) -> Path:
-    """Refuse a path to something that may not be read."""
-    if path.exists() and not os.access(path, os.R_OK):
+    """Refuse a path that no file can have, or to something that may not be read."""
+    try:
+        there = path.exists()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"expected a path to a file, got {str(path)!r}: {reason}") from error
+    if there and not os.access(path, os.R_OK):
         raise ValueError(f"expected a path that may be read, got {str(path)!r}")
     return path
 

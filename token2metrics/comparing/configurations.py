@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from token2metrics.artifact.manifest import ModelRecord
 from token2metrics.comparing.quality import Quality
 from token2metrics.errors import DataError, RequestError
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Prices
 
 CONDITIONS = ("device", "power_mode", "runtime", "precision")

@@ -95,6 +95,7 @@ def _scan_csv(path: Path) -> tuple[pl.LazyFrame, ...]:
             truncate_ragged_lines=True,
             row_index_name=ROW,
             row_index_offset=FIRST_ROW,
+            glob=False,
         )
     kept = [name for name in header if name not in RESERVED]
     return (table.select(*kept, SURPLUS, ROW, _file(path)),)
@@ -187,7 +188,7 @@ def _unreserved(names: Sequence[str]) -> list[str]:
 
 def _scan_json_lines(path: Path) -> tuple[pl.LazyFrame, ...]:
     """Scan one JSON object per line; nested values are left out."""
-    first = pl.read_ndjson(path, infer_schema_length=None)
+    first = pl.read_ndjson(io.BytesIO(path.read_bytes()), infer_schema_length=None)
     if first.is_empty():
         raise _no_rows(path)
     return (_plain_text(first, path),)
@@ -195,10 +196,10 @@ def _scan_json_lines(path: Path) -> tuple[pl.LazyFrame, ...]:
 
 def _scan_parquet(path: Path) -> tuple[pl.LazyFrame, ...]:
     """Scan a Parquet file after a look at its first row; nested and binary columns are left out."""
-    first = pl.read_parquet(path, n_rows=1)
+    first = pl.read_parquet(path, n_rows=1, glob=False)
     if first.is_empty():
         raise _no_rows(path)
-    return (_plain_text(first, path, pl.scan_parquet(path)),)
+    return (_plain_text(first, path, pl.scan_parquet(path, glob=False)),)
 
 
 def _plain_text(

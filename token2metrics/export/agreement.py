@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
 from pathlib import Path
 
 from token2metrics.export.checking.tool import Answers, ExportError, Request, Tool
 from token2metrics.export.target import Bundle
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.quantities import EXTRAPOLATED, ends_of
 from token2metrics.prediction.result import Interval, PhasePrediction, Prediction, Result
 from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS
@@ -20,6 +20,9 @@ LARGEST_DIFFERENCE = 1e-6
 FEW_TOKENS = (0, 1, 2, 3)
 TILES = (TILE_TOKENS, WIDE_TILE_TOKENS, WIDEST_TILE_TOKENS)
 FAR_OUTSIDE = 10.0
+MOST_COUNTS = 32
+"""Each model is asked at so many lengths of prompts, and of answers."""
+
 TOTAL_NAMES = ("latency_s", "energy_j")
 PHASE_NAMES = (*TOTAL_NAMES, "power_w")
 
@@ -79,7 +82,14 @@ def grid(bundle: Bundle) -> tuple[Request, ...]:
             if record.hull is not None:
                 prompts |= _around(record.hull.input_tokens)
                 answers |= _around(record.hull.output_tokens or ())
-    return tuple(product(sorted(prompts), sorted(answers)))
+    return tuple(product(_some(prompts), _some(answers)))
+
+
+def _some(counts: Collection[int]) -> list[int]:
+    """Return counts in order; of very many, some that are spread over them, ends included."""
+    ordered = sorted(counts)
+    steps = min(len(ordered), MOST_COUNTS) - 1
+    return [ordered[place * (len(ordered) - 1) // steps] for place in range(steps + 1)]
 
 
 def _around(ends: Sequence[float]) -> set[int]:

@@ -10,16 +10,22 @@ from collections.abc import Sequence
 from token2metrics.artifact.manifest import ModelRecord
 
 FOREIGN = re.compile(r"[^a-z0-9]+")
-LONGEST_SLUG = 64
+LONGEST_NAME = 59
+"""PostgreSQL cuts names after 63 letters, ``t2m_`` included; two that it cuts alike are one."""
+
 DIGEST_LETTERS = 16
+LONGEST_SLUG = LONGEST_NAME - len("_") - DIGEST_LETTERS
 UNNAMED = "model"
+TAKEN = frozenset({"models", "requests"})
+"""What exported SQL calls its own, after ``t2m_``."""
 
 
 def identifiers(records: Sequence[ModelRecord]) -> tuple[str, ...]:
     """Return a name of lower-case letters, digits and ``_`` for each model, no two the same.
 
     It is made of the id, after those conditions in which the models differ, and of a digest where
-    two models differ in nothing but foreign letters.
+    two models differ in nothing but foreign letters, the name is too long for a database or it has
+    a meaning there.
 
     Args:
         records: Models, each with a key of its own.
@@ -35,7 +41,7 @@ def identifiers(records: Sequence[ModelRecord]) -> tuple[str, ...]:
     ]
     counts = Counter(named)
     told = [
-        _with_digest(name, one) if counts[name] > 1 or len(name) > LONGEST_SLUG else name
+        _with_digest(name, one) if counts[name] > 1 or not _is_free(name) else name
         for name, one in zip(named, records, strict=True)
     ]
     if len(set(told)) < len(told):
@@ -64,7 +70,12 @@ def _slug(text: str) -> str:
     return FOREIGN.sub("_", text.casefold()).strip("_")
 
 
+def _is_free(name: str) -> bool:
+    """Return whether every language keeps a name whole, and has no other use for it."""
+    return len(name) <= LONGEST_NAME and name not in TAKEN
+
+
 def _with_digest(name: str, record: ModelRecord) -> str:
-    """Return a name that no other model has."""
+    """Return a name that no other model has; a long one keeps its end, which names the model."""
     digest = hashlib.sha256(record.key.encode(errors="surrogatepass")).hexdigest()
-    return f"{name[:LONGEST_SLUG]}_{digest[:DIGEST_LETTERS]}"
+    return f"{name[-LONGEST_SLUG:].strip('_')}_{digest[:DIGEST_LETTERS]}"

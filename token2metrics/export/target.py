@@ -14,7 +14,7 @@ from token2metrics.artifact.load import Artifact
 from token2metrics.artifact.manifest import ModelRecord
 from token2metrics.export.identifiers import identifiers
 from token2metrics.intervals import check_confidence
-from token2metrics.prediction.predictor import check_parallel
+from token2metrics.prediction.checks import check_parallel
 from token2metrics.prediction.program import Program, build_program
 from token2metrics.prediction.quantities import LATENCY
 from token2metrics.prediction.result import Result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 
 from token2metrics.errors import ConfigurationError, RequestError
@@ -12,11 +13,15 @@ from token2metrics.export.checking import tools_of
 from token2metrics.export.metadata import Metadata, metadata_of
 from token2metrics.export.target import Bundle, Format
 from token2metrics.files import replacing
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Result
 
-MARK = b"Token2Metrics"
-"""Stands in every exported file."""
+MARK = b"Written by Token2Metrics "
+HEAD_BYTES = 512
+"""Every exported file says so within its first bytes."""
+
+BOTH_PHASES = (512, 128)
+"""A request with prefill and decode: what it lacks, no longer one has."""
 
 NOT_WANTED = "it was not wanted"
 
@@ -32,6 +37,7 @@ class ExportSummary(Result, frozen=True):
         usage: Lines that predict with it, in its own language.
         agreement: How it compares with the predictor; None when it was not checked.
         not_checked: Why it was not; None when it was.
+        unknown: Quantities that no measurement tells, by identifier of the model.
     """
 
     output_file: str
@@ -41,6 +47,7 @@ class ExportSummary(Result, frozen=True):
     usage: tuple[str, ...]
     agreement: Agreement | None
     not_checked: str | None
+    unknown: dict[str, tuple[str, ...]]
 
 
 def refuse_foreign(path: Path) -> None:
@@ -51,7 +58,7 @@ def refuse_foreign(path: Path) -> None:
         ConfigurationError: If it cannot be read.
     """
     try:
-        earlier = not path.exists() or (path.is_file() and MARK in path.read_bytes())
+        earlier = not path.exists() or (path.is_file() and MARK in _head_of(path))
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from error
     if not earlier:
@@ -59,6 +66,12 @@ def refuse_foreign(path: Path) -> None:
             f"expected --output to name a new file or an earlier export, got {path}, which is "
             "something else; choose another name or remove it"
         )
+
+
+def _head_of(path: Path) -> bytes:
+    """Return the first bytes of a file."""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def write_export(
@@ -102,7 +115,19 @@ def write_export(
         usage=target.usage(bundle, path),
         agreement=agreement,
         not_checked=None if agreement is not None else reason,
+        unknown=_unknown(bundle, predictors),
     )
+
+
+def _unknown(bundle: Bundle, predictors: Sequence[ModelPredictor]) -> dict[str, tuple[str, ...]]:
+    """Return the quantities that are not numbers, of the models that have such."""
+    names = bundle.quantities
+    unknown = {}
+    for one, predictor in zip(bundle.models, predictors, strict=True):
+        told = predictor.compiled(names, bundle.confidence, bundle.parallel)(*BOTH_PHASES)
+        absent = tuple(name for name, value in zip(names, told, strict=True) if isnan(value))
+        unknown[one.identifier] = absent
+    return {identifier: absent for identifier, absent in unknown.items() if absent}
 
 
 def _wanted(chosen: Format) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 from torch import Tensor
 
@@ -159,8 +160,17 @@ def freed_factor(factor: Tensor, free: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _one_by_one(factor: Tensor) -> Tensor:
-    """Solve each problem by itself."""
+    """Solve each problem by itself; one that cannot be solved is not a number, and no other is."""
     systems = factor[:-1].permute(2, 0, 1).cpu().numpy()
     most = ITERATIONS_PER_UNKNOWN * (systems.shape[-1] - 1)
-    found = [nnls(one[:, :-1], one[:, -1], maxiter=most)[0] for one in systems]
+    found = [_one(one, most) for one in systems]
     return torch.from_numpy(np.stack(found, axis=1)).to(factor.device)
+
+
+def _one(system: NDArray[np.float64], most_iterations: int) -> NDArray[np.float64]:
+    """Solve one problem; not a number where that takes too many iterations."""
+    try:
+        weights, _ = nnls(system[:, :-1], system[:, -1], maxiter=most_iterations)
+    except RuntimeError:
+        return np.full(system.shape[1] - 1, np.nan)
+    return np.asarray(weights)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from token2metrics.columns import CONDITIONS, UNSTATED
 from token2metrics.errors import DataError
 from token2metrics.fleet.columns import FAMILY, FEWEST, FITTED, INPUT, MOST, OUTPUT, RANGES, STATUS
 from token2metrics.fleet.families import FleetFamily, features, weight_names
@@ -111,10 +112,16 @@ def _joined(
     return requests.join(
         own,
         how="left",
-        left_on=[pl.lit(EVERY), *(pl.col(name).cast(pl.String) for name in keys)],
+        left_on=[pl.lit(EVERY), *map(_told, keys)],
         right_on=[_hidden(phase, name) for name in (EVERY, *keys)],
         maintain_order="left",
     )
+
+
+def _told(name: str) -> pl.Expr:
+    """Return what requests say of a column, written as ``fit-fleet`` writes it."""
+    text = cell(name)
+    return text.str.to_lowercase().fill_null(UNSTATED) if name in CONDITIONS else text
 
 
 def _hidden(phase: Phase, name: str) -> str:

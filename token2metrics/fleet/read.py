@@ -82,7 +82,7 @@ def _scan(path: Path) -> tuple[pl.LazyFrame, ...]:
     if path.suffix.lower() != PARQUET:
         return scan(path)
     scan(path)
-    return (pl.scan_parquet(path),)
+    return (pl.scan_parquet(path, glob=False),)
 
 
 def _typed(path: Path, table: pl.LazyFrame, by: tuple[str, ...]) -> pl.LazyFrame:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os.path import realpath
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ import polars as pl
 from token2metrics.errors import DataError
 from token2metrics.files import replacing
 from token2metrics.fleet.parts import cut, parts_for, usable_rows
-from token2metrics.fleet.read import read
+from token2metrics.fleet.read import PARQUET, read
 from token2metrics.fleet.result import FleetSummary
 from token2metrics.fleet.shapes import Belief, learn
 from token2metrics.fleet.sharing import PHASE, Sharing
@@ -70,7 +71,7 @@ class Part:
 
 def fit_part(part: Part, fitting: Fitting, belief: Belief | None) -> Path:
     """Fit the curves of a part, and write them in one step; doing it again changes nothing."""
-    curves = fit_table(pl.read_parquet(part.rows), fitting, belief).sort(fitting.by)
+    curves = fit_table(pl.read_parquet(part.rows, glob=False), fitting, belief).sort(fitting.by)
     with replacing(part.curves) as partial_file:
         curves.write_parquet(partial_file)
     return part.curves
@@ -89,9 +90,7 @@ def run_fleet(request: FleetRequest, workers: Workers, watcher: Watcher) -> Flee
         ConfigurationError: If the output cannot be written.
     """
     began_s = time.perf_counter()
-    for file in request.data:
-        if file.resolve() == request.output_file.resolve():
-            raise DataError(f"writing {file} would overwrite the input; choose another --output")
+    _refuse_files(request)
     request.sharing.columns(request.fitting.by)
     try:
         with tempfile.TemporaryDirectory(
@@ -104,6 +103,20 @@ def run_fleet(request: FleetRequest, workers: Workers, watcher: Watcher) -> Flee
         raise DataError(
             f"expected whole measurement files in {names}, got: {first_line}"
         ) from error
+
+
+def _refuse_files(request: FleetRequest) -> None:
+    """Refuse a table that is named twice, and a file that is no place for curves."""
+    output, named = request.output_file, set[str]()
+    if output.suffix.lower() != PARQUET:
+        raise DataError(f"expected --output to end in {PARQUET}, got {output}")
+    for file in request.data:
+        place = realpath(file)
+        if place == realpath(output):
+            raise DataError(f"writing {file} would overwrite the input; choose another --output")
+        if place in named:
+            raise DataError(f"expected every file once, got {file} again; name it once")
+        named.add(place)
 
 
 def _folder(file: Path) -> Path:
@@ -132,7 +145,7 @@ def _fitted(
         parts = _parts(files, folder / "sharing")
         done = _fit_all(parts, request.fitting, belief, workers, watcher)
     with replacing(request.output_file) as output:
-        pl.scan_parquet(done).sink_parquet(output)
+        pl.scan_parquet(done, glob=False).sink_parquet(output)
     strengths = {} if belief is None else belief.strengths
     return _summary(request, files, rejected, strengths, time.perf_counter() - began_s)
 
@@ -195,14 +208,14 @@ def learned(
         sharing: Whose curves share.
     """
     group = sharing.columns(fitting.by)
-    fitted = pl.scan_parquet(curves)
+    fitted = pl.scan_parquet(curves, glob=False)
     whole = learn(fitted, fitting.family, (PHASE,))
     if whole.is_empty():
         return None
     shapes = whole if group == (PHASE,) else learn(fitted, fitting.family, group)
     belief = Belief(str(sharing), fitting.family, group, shapes, whole, {})
     keys = sampled(fitted, fitting.by)
-    sample = pl.scan_parquet(rows).join(
+    sample = pl.scan_parquet(rows, glob=False).join(
         keys.lazy(), on=fitting.by, how="semi", maintain_order="left"
     )
     found = sample.collect(engine="streaming").sort(fitting.by, maintain_order=True)

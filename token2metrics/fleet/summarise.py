@@ -33,7 +33,7 @@ class CurveCounts:
 
 def counted_curves(file: Path) -> CurveCounts:
     """Count the curves of a table, and why some have no fit."""
-    counted = pl.scan_parquet(file).group_by(REASON).len().collect()
+    counted = pl.scan_parquet(file, glob=False).group_by(REASON).len().collect()
     counts = {reason: int(count) for reason, count in counted.iter_rows()}
     fitted = counts.pop(None, 0)
     failed = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
@@ -52,7 +52,7 @@ def fleet_errors(file: Path, strengths: Mapping[Phase, float]) -> tuple[FleetErr
         for name in (IN_SAMPLE, HELD_OUT)
         for share in (MEDIAN, NINETIETH)
     ]
-    fitted = pl.scan_parquet(file).filter(pl.col(STATUS) == FITTED)
+    fitted = pl.scan_parquet(file, glob=False).filter(pl.col(STATUS) == FITTED)
     rows = fitted.group_by(PHASE).agg(pl.len(), *quantiles).collect()
     found = {phase: values for phase, *values in rows.iter_rows()}
     return tuple(

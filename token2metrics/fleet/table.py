@@ -99,8 +99,12 @@ def fit_table(rows: pl.DataFrame, fitting: Fitting, belief: Belief | None = None
         ConfigurationError: If the columns cannot tell curves apart.
     """
     check_by(fitting.by)
+    usual = torch.get_num_threads()
     torch.set_num_threads(ONE_EACH)
-    return fit_grouped(group(rows, fitting.by), fitting, belief)
+    try:
+        return fit_grouped(group(rows, fitting.by), fitting, belief)
+    finally:
+        torch.set_num_threads(usual)
 
 
 def fit_grouped(grouped: Grouped, fitting: Fitting, belief: Belief | None) -> pl.DataFrame:

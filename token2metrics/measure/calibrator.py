@@ -25,7 +25,9 @@ from token2metrics.measure.session import Watcher as MeasuringWatcher
 from token2metrics.measure.summary import MeasureReport
 from token2metrics.measure.tables import slug, slug_of, tables
 from token2metrics.modeling.lengths import Limits
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import PhasePrediction
 from token2metrics.settings import Settings
 from token2metrics.training.choice import Choice, TrainingOptions, choose_experiments

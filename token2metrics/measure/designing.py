@@ -21,7 +21,8 @@ from token2metrics.measure.next_points import Known, Wish
 from token2metrics.modeling.candidates import Candidate
 from token2metrics.modeling.lengths import Limits
 from token2metrics.modeling.next_points import Requests
-from token2metrics.prediction.predictor import ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.workload_file import COUNT, LENGTHS, read_workload
 from token2metrics.processors.pipeline import PreparedData
 from token2metrics.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 from token2metrics.artifact.load import Artifact
 from token2metrics.data.bundled import bundled_paths
 from token2metrics.errors import DataError
-from token2metrics.prediction.predictor import Conditions
+from token2metrics.prediction.conditions import Conditions
 
 FOLDER = "measured"
 """Where calibrations put their tables, beneath the artifact."""

@@ -10,7 +10,7 @@ from token2metrics.artifact.relevel import relevelled
 from token2metrics.cost import PhaseCost
 from token2metrics.monitoring.metric import Metric
 from token2metrics.monitoring.observation import Observation
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Interval, Prediction
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 

@@ -29,7 +29,7 @@ from token2metrics.monitoring.scale import SMALLEST, Scale
 from token2metrics.monitoring.similar import similar_class
 from token2metrics.monitoring.tally import Tally
 from token2metrics.monitoring.tracker import Change, Rules, Tracker
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Prediction
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 

@@ -13,7 +13,9 @@ from token2metrics.monitoring.model_state import ModelState
 from token2metrics.monitoring.observation import Observation
 from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.monitoring.result import Event
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
+from token2metrics.prediction.conditions import Conditions
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 
 MOST_EVENTS = 1_000
 """So many of the last events are kept."""

@@ -9,7 +9,7 @@ import msgspec
 from token2metrics.errors import RequestError
 from token2metrics.monitoring.metric import Metric
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.predictor import check_parallel, check_tokens
+from token2metrics.prediction.checks import check_parallel, check_tokens
 from token2metrics.vocabulary import MAX_PARALLEL, MAX_TOKENS, Phase
 
 QUANTITIES = {

@@ -14,7 +14,7 @@ from token2metrics.planning.at_most import (
     stated_limit_w,
 )
 from token2metrics.planning.limits import Demand
-from token2metrics.prediction.predictor import check_tokens
+from token2metrics.prediction.checks import check_tokens
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 SHORTEST = 1

@@ -11,7 +11,8 @@ from token2metrics.planning.answerable import SHORTEST, bounds_for, notes_on
 from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import most_tokens
 from token2metrics.planning.unshown import unshown_power
-from token2metrics.prediction.predictor import ModelPredictor, check_tokens
+from token2metrics.prediction.checks import check_tokens
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Result
 
 NO_TOKEN = 0

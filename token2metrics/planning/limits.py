@@ -10,7 +10,7 @@ import msgspec
 from token2metrics.errors import RequestError
 from token2metrics.intervals import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE
 from token2metrics.parallel import SINGLE
-from token2metrics.prediction.predictor import check_parallel
+from token2metrics.prediction.checks import check_parallel
 from token2metrics.prediction.result import Prices, Result
 from token2metrics.vocabulary import MAX_TOKENS
 

@@ -14,7 +14,7 @@ from token2metrics.planning.answerable import SHORTEST, bounds_for, notes_on, ro
 from token2metrics.planning.at_most import UpperBounds
 from token2metrics.planning.limits import AtMost, Broken, Demand, Limits
 from token2metrics.planning.unshown import unshown_power
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Result
 
 INPUT_TOKENS = "input_tokens"

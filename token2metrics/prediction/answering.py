@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.errors import RequestError
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.prediction.count_rules import cell
-from token2metrics.prediction.predictor import Conditions, ModelPredictor, Predictor
+from token2metrics.prediction.model_predictor import ModelPredictor
+from token2metrics.prediction.predictor import Predictor
 
 MODEL, DEVICE = "model", "device"
 

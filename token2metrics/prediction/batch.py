@@ -15,13 +15,11 @@ from token2metrics.files import remove_stale, replacing
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.answering import Answering, who_answers
+from token2metrics.prediction.checks import check_parallel
+from token2metrics.prediction.conditions import Conditions
 from token2metrics.prediction.count_rules import broken_counts, number
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS
-from token2metrics.prediction.predictor import (
-    Conditions,
-    Predictor,
-    check_parallel,
-)
+from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.program import build_program
 from token2metrics.prediction.result import BatchSummary
 from token2metrics.prediction.staged import HIDDEN, NOT_SEARCHED, with_programs
@@ -122,8 +120,8 @@ def _refuse_paths(request: BatchRequest) -> None:
 def _scan(path: Path) -> pl.LazyFrame:
     """Scan a table; the cells of a CSV file stay the text they are."""
     if path.suffix.lower() == PARQUET:
-        return pl.scan_parquet(path)
-    return pl.scan_csv(path, infer_schema=False)
+        return pl.scan_parquet(path, glob=False)
+    return pl.scan_csv(path, infer_schema=False, glob=False)
 
 
 def _refuse_columns(columns: Sequence[str], request: BatchRequest) -> None:

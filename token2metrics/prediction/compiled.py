@@ -17,8 +17,8 @@ from token2metrics.prediction.python_source import REQUIRED, python_function
 from token2metrics.prediction.quantities import QUANTITIES
 from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
 
-MOST_PROMPTS = 16_384
-"""Lengths of prompts that are remembered: about 4 MB."""
+MOST_PROMPTS = 4_096
+"""Lengths of prompts that are remembered: 1.7 MB for each case of a compiled model."""
 
 ANY_COUNT = (0.0, float(MAX_TOKENS))
 

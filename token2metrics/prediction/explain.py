@@ -17,7 +17,7 @@ from token2metrics.prediction.explanation import (
 )
 from token2metrics.prediction.factors import PERCENT, curve_factors, head_factors
 from token2metrics.prediction.laws import calibration_in_words, law_in_words
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import PhasePrediction, Prediction
 from token2metrics.prediction.terms import ALGEBRA, energy_parts, latency_terms
 from token2metrics.vocabulary import Phase

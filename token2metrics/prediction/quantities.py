@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Generic
 
@@ -13,7 +13,6 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.manifest import PhaseRecord
 from token2metrics.cost import PhaseCost, PhaseWeights, phase_cost
 from token2metrics.curves import CurveWeights
-from token2metrics.errors import RequestError
 from token2metrics.intervals import (
     ALL_WITHIN,
     DEFAULT_CONFIDENCE,
@@ -57,18 +56,6 @@ QUANTITIES = (
     EXTRAPOLATED,
 )
 """Everything that is predicted; ``extrapolated`` is 1 or 0, what is unknown is ``unknown()``."""
-
-
-def check_quantities(names: Collection[str]) -> None:
-    """Refuse names that nothing predicted has.
-
-    Raises:
-        RequestError: If there is one, or there are none at all.
-    """
-    unknown = [name for name in names if name not in QUANTITIES]
-    if unknown or not names:
-        got = repr(unknown[0]) if unknown else "nothing"
-        raise RequestError(f"expected quantities among {', '.join(QUANTITIES)}; got {got}")
 
 
 ANY_SIDES: Mapping[Phase, Sides] = MappingProxyType({})

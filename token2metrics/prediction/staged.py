@@ -21,12 +21,18 @@ from token2metrics.symbolic import Node, Operation, in_order, rules_of
 HIDDEN = "__token2metrics_"
 """Prefix of columns that exist only while a table is priced."""
 
-STEP, PLACE = f"{HIDDEN}step_", f"{HIDDEN}place"
+STEP, PLACE, INDEX = f"{HIDDEN}step_", f"{HIDDEN}place", f"{HIDDEN}index_"
 
 NOT_SEARCHED = pl.QueryOptFlags(comm_subexpr_elim=False)
 """Nothing is computed twice, so that there is no need to search for it."""
 
-RULES = rules_of(ALGEBRA)
+
+def _flag(value: pl.Expr, threshold: pl.Expr) -> pl.Expr:
+    """Return 1 where a value is at least a threshold, else 0; a cast of truth costs five times."""
+    return pl.when(value >= threshold).then(ALGEBRA.number(1.0)).otherwise(ALGEBRA.number(0.0))
+
+
+RULES = rules_of(ALGEBRA) | {Operation.AT_LEAST: _flag}
 
 Known = Mapping[Node, tuple[str, pl.Series]]
 """Numbers to look up: by which input, and the number at each of its values from 0."""
@@ -63,8 +69,9 @@ def with_program(
     nodes = in_order(program.outputs.values(), known)
     uses = Counter(one for node in nodes if node not in known for one in node.operands)
     uses.update(program.outputs.values())
+    table = table.with_columns(_indices(known, counts))
     for place, node in enumerate(nodes):
-        step = _looked_up(node, counts, known) or _step(node, found, counts)
+        step = _looked_up(node, known) or _step(node, found, counts)
         if uses[node] > 1 and node.operands:
             name = f"{STEP}{place}"
             stages.setdefault(step.stage, []).append(step.expression.alias(name))
@@ -78,12 +85,18 @@ def with_program(
     return table.with_columns(value.alias(name) for name, value in results.items())
 
 
-def _looked_up(node: Node, counts: Mapping[str, str], known: Known) -> Step | None:
+def _indices(known: Known, counts: Mapping[str, str]) -> list[pl.Expr]:
+    """Return the inputs that tables are looked up by, as whole numbers: once, not per look-up."""
+    names = dict.fromkeys(name for name, _ in known.values())
+    return [pl.col(counts[name]).cast(pl.UInt32).alias(f"{INDEX}{name}") for name in names]
+
+
+def _looked_up(node: Node, known: Known) -> Step | None:
     """Return a number from its table; None where it has to be computed."""
     if node not in known:
         return None
     name, numbers = known[node]
-    return Step(pl.lit(numbers).gather(pl.col(counts[name]).cast(pl.UInt32)), 0)
+    return Step(pl.lit(numbers).gather(pl.col(f"{INDEX}{name}")), 0)
 
 
 def _step(node: Node, found: Mapping[Node, Step], counts: Mapping[str, str]) -> Step:

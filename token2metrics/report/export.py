@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+
 from rich.console import Console
 from rich.text import Text
 
@@ -11,6 +14,8 @@ from token2metrics.report.tables import WARNING_STYLE, build_table, show_line, s
 from token2metrics.report.units import UNKNOWN, counted
 
 NONE_FITTED = "none"
+BOUND = re.compile("_(lower|upper)_")
+"""What the names of the ends of an interval have more than those of what lies within."""
 
 
 def show_export(console: Console, summary: ExportSummary) -> None:
@@ -28,6 +33,7 @@ def show_export(console: Console, summary: ExportSummary) -> None:
         table.add_row(one.name, _device(one), one.identifier, ", ".join(one.phases) or NONE_FITTED)
     console.print(table)
     _show_check(console, summary)
+    _show_unknown(console, summary.unknown)
     show_title(console, "To use it")
     for line in summary.usage:
         console.print(Text(f"  {line}"), soft_wrap=True)
@@ -51,6 +57,16 @@ def _show_check(console: Console, summary: ExportSummary) -> None:
         f"{counted(found.requests, 'request')} per model agree with the predictor, "
         f"{_difference(found.largest_relative_difference)}",
     )
+
+
+def _show_unknown(console: Console, unknown: Mapping[str, Sequence[str]]) -> None:
+    """Say what the file has no number for; the ends of an interval go without saying."""
+    models: dict[str, list[str]] = {}
+    for identifier, names in unknown.items():
+        shown = (name for name in names if BOUND.sub("_", name) not in set(names) - {name})
+        models.setdefault(", ".join(shown), []).append(identifier)
+    for names, identifiers in models.items():
+        show_line(console, f"note: not known of {', '.join(identifiers)}: {names}", WARNING_STYLE)
 
 
 def _difference(largest: float) -> str:

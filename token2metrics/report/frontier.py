@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from token2metrics.planning.frontier import Frontier
-from token2metrics.prediction.predictor import ModelPredictor
+from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.report.limit_words import (
     conditions_of,
     limits_in_words,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from glob import has_magic
 from pathlib import Path
+from stat import S_ISREG
 
 import msgspec
 import polars as pl
@@ -14,6 +15,9 @@ import polars as pl
 from token2metrics.errors import DataError
 
 URL_MARK = "://"
+SHOWN_LETTERS = 80
+"""Of a name that cannot be one."""
+
 SOURCE = "__token2metrics_source"
 
 
@@ -81,6 +85,8 @@ def _found(given: str) -> Iterator[Source]:
         yield from _remote(given)
         return
     path = Path(given)
+    if not given or not _can_be_named(path):
+        raise DataError(f"expected the name of a trace, got {given[:SHOWN_LETTERS]!r}")
     if path.is_dir():
         inside = (one for one in path.rglob("*") if one.suffix.lower() in KINDS and one.is_file())
         files = sorted(str(one) for one in inside)
@@ -94,6 +100,15 @@ def _found(given: str) -> Iterator[Source]:
         yield _local(Path(file))
 
 
+def _can_be_named(path: Path) -> bool:
+    """Return whether a path can be asked for at all; names can be too long."""
+    try:
+        path.exists()
+    except OSError:
+        return False
+    return True
+
+
 def _matching(pattern: Path) -> Iterator[Path]:
     """Yield what matches a pattern."""
     start = Path(pattern.anchor)
@@ -105,6 +120,8 @@ def _local(path: Path) -> Source:
     kind = _kind(str(path))
     try:
         told = path.stat()
+        if not S_ISREG(told.st_mode):
+            raise DataError(f"expected {path} to be a file, got something else")
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:

@@ -13,7 +13,7 @@ from token2metrics.prediction.answering import MODEL, Answering, who_answers
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS
 from token2metrics.prediction.look_ups import LookUps
 from token2metrics.prediction.predictor import Predictor
-from token2metrics.prediction.program import INPUTS, Program, build_program
+from token2metrics.prediction.program import INPUTS, build_program
 from token2metrics.prediction.quantities import QUANTITIES
 from token2metrics.prediction.staged import HIDDEN
 from token2metrics.prediction.workload_file import length_column
@@ -62,17 +62,17 @@ class FilePlan:
     parallel: int
 
     @cached_property
-    def programs(self) -> tuple[Program, ...]:
-        """What each model that can answer computes; built where it is used."""
-        return tuple(
+    def look_ups(self) -> LookUps:
+        """What each model that can answer computes per row, and what once per length.
+
+        It is built where it is used; a thread that has it goes on with it, even should another
+        have built its own.
+        """
+        programs = (
             build_program(model, self.written, self.confidence, self.parallel)
             for model in self.answering.models
         )
-
-    @cached_property
-    def look_ups(self) -> LookUps:
-        """What is computed once per length rather than once per row."""
-        return LookUps(self.programs)
+        return LookUps(tuple(programs))
 
     @property
     def columns(self) -> tuple[str, ...]:

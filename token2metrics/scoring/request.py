@@ -9,9 +9,10 @@ from pathlib import Path
 from token2metrics.errors import RequestError
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
 from token2metrics.parallel import SINGLE
+from token2metrics.prediction.checks import check_parallel, check_quantities
+from token2metrics.prediction.conditions import ANYWHERE, Conditions
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS
-from token2metrics.prediction.predictor import ANYWHERE, Conditions, check_parallel
-from token2metrics.prediction.quantities import ENERGY, EXTRAPOLATED, LATENCY, check_quantities
+from token2metrics.prediction.quantities import ENERGY, EXTRAPOLATED, LATENCY
 from token2metrics.scoring.defaults import (
     DEFAULT_COMPRESSION,
     DEFAULT_PARTITION_ROWS,
@@ -67,7 +68,7 @@ class ScoreRequest:
             )
         if not 1 <= self.partition_rows <= MOST_PARTITION_ROWS:
             raise RequestError(
-                f"expected 1..{MOST_PARTITION_ROWS} rows of a partition, got {self.partition_rows}"
+                f"expected partition_rows in 1..{MOST_PARTITION_ROWS}, got {self.partition_rows}"
             )
         _refuse_repeated("--group-by", self.group_by)
         _refuse_repeated("--quantities", self.quantities)

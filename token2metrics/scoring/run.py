@@ -104,7 +104,7 @@ def score(
     """
     started_s = time.perf_counter()
     request.check()
-    request = replace(request, directory=request.directory.absolute())
+    shown, request = request.directory, replace(request, directory=request.directory.absolute())
     sources = find_sources(request.inputs)
     plans, places = plan_files(sources, predictor, request)
     partitions = cut(sources, places, request.partition_rows)
@@ -121,13 +121,13 @@ def score(
     return ScoreSummary(
         inputs=request.inputs,
         files=len(sources),
-        directory=str(request.directory),
+        directory=str(shown),
         partitions=len(partitions),
         resumed=resumed,
         read_rows=totals.read_rows,
         priced_rows=totals.read_rows - sum(rejected.values()),
         rejected_counts=rejected,
-        rejected_files=_rejected_files(request.directory) if rejected else None,
+        rejected_files=_rejected_files(shown) if rejected else None,
         confidence=request.confidence,
         parallel=request.parallel,
         percentile_error=RELATIVE_ERROR,

@@ -93,7 +93,7 @@ class GroupTally(msgspec.Struct):
 def tally_rows(
     priced: pl.LazyFrame,
     groups: Sequence[str],
-    model: pl.Expr,
+    model: str | None,
     tokens: tuple[pl.Expr, pl.Expr],
     measured: Sequence[str],
 ) -> list[GroupTally]:
@@ -102,36 +102,44 @@ def tally_rows(
     Args:
         priced: The rows.
         groups: Columns to split by.
-        model: Key of the model of each row.
+        model: Key of the model of every row; None where ``PRICED_AS`` tells.
         tokens: Input and output tokens as numbers.
         measured: Quantities to sum and rank.
 
     Raises:
         DataError: If there are too many groups.
     """
-    keys = [f"key_{place}" for place in range(len(groups))]
+    split = groups if model is not None else (*groups, PRICED_AS)
+    keys = [f"key_{place}" for place in range(len(split))]
     rows = priced.select(
-        *(pl.col(name).cast(pl.String).alias(key) for name, key in zip(groups, keys, strict=True)),
-        model.alias("model"),
+        *(pl.col(name).cast(pl.String).alias(key) for name, key in zip(split, keys, strict=True)),
         *(one.cast(pl.Int64).alias(n) for one, n in zip(tokens, _TOKENS, strict=True)),
         *(pl.col(name) for name in (*measured, EXTRAPOLATED)),
     )
-    keyed = [*keys, "model"]
-    queries = [rows.group_by(keyed).agg(*_sums(measured))]
+    added = _sums(measured)
+    queries = [rows.group_by(keys).agg(*added) if keys else rows.select(*added)]
     for name in measured:
-        queries.append(rows.group_by(*keyed, bucket_of(pl.col(name)).alias("bucket")).len())
+        queries.append(rows.group_by(*keys, bucket_of(pl.col(name)).alias("bucket")).len())
     sums, *counts = pl.collect_all(queries, engine="streaming")
     if sums.height > MOST_GROUPS:
         raise DataError(
             f"expected at most {MOST_GROUPS:,} groups, got {sums.height:,} in one partition; "
             "group by a column with fewer values"
         )
-    found = {row[: len(keyed)]: _tally(row[len(keyed) :], measured) for row in sums.iter_rows()}
+    found = {row[: len(keys)]: _tally(row[len(keys) :], measured) for row in sums.iter_rows()}
     for name, counted in zip(measured, counts, strict=True):
         for *key, bucket, count in counted.iter_rows():
             if bucket is not None:
                 found[tuple(key)].measures[name].buckets[bucket] = count
-    return [GroupTally(tuple(key), name, tally) for (*key, name), tally in found.items()]
+    return [_of_group(key, model, tally) for key, tally in found.items() if tally.requests]
+
+
+def _of_group(key: Key, model: str | None, tally: Tally) -> GroupTally:
+    """Return the tally of a group, whose model is the last of its key where rows tell it."""
+    if model is not None:
+        return GroupTally(key, model, tally)
+    *rest, named = key
+    return GroupTally(tuple(rest), str(named), tally)
 
 
 _TOKENS = (INPUT_TOKENS, OUTPUT_TOKENS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +11,9 @@ import msgspec
 import polars as pl
 import polars.selectors as cs
 
-from token2metrics.files import remove_stale, replacing, write_file
+from token2metrics.files import remove_stale, replacing
 from token2metrics.prediction.count_rules import broken_counts, cell, is_sound, number
-from token2metrics.prediction.staged import NOT_SEARCHED, Known, with_programs
+from token2metrics.prediction.staged import NOT_SEARCHED, with_programs
 from token2metrics.scoring.inputs import Source, unreadable
 from token2metrics.scoring.partitions import Partition
 from token2metrics.scoring.plan import ANSWERING, COUNTS, FilePlan
@@ -85,26 +85,24 @@ class ScorePartition:
         try:
             rejected_counts = self._set_aside(pricing)
             with replacing(target) as partial:
-                pricing.priced.sink_parquet(
-                    partial, compression=pricing.plan.compression, optimizations=NOT_SEARCHED
-                )
-            groups = pricing.tally(target)
+                groups = pricing.write(partial)
         except pl.exceptions.PolarsError as error:
             source = partition.source
             return Damage(partition.number, str(unreadable(source.path, source.kind, error)))
         priced = sum(group.tally.requests for group in groups)
         size_bytes = target.stat().st_size
         record = PartitionRecord(partition.number, priced, rejected_counts, size_bytes, groups)
-        write_file(record_file(self.directory, partition.name), msgspec.json.encode(record))
+        with replacing(record_file(self.directory, partition.name)) as unfinished:
+            unfinished.write_bytes(msgspec.json.encode(record))
         return record
 
     def _set_aside(self, pricing: Pricing) -> dict[str, int]:
         """Write the rows that cannot be priced, and count them by reason."""
         target = self.directory / REJECTED_FOLDER / f"{pricing.partition.name}{ENDING}"
-        rejected = pricing.rejected.collect(engine="streaming")
-        if rejected.is_empty():
+        if not pricing.seen.rejected:
             remove_stale(target)
             return {}
+        rejected = pricing.rejected.collect(engine="streaming")
         with replacing(target) as partial:
             rejected.write_parquet(partial)
         counts = rejected.group_by(REASON_COLUMN).len().sort("len", REASON_COLUMN, descending=True)
@@ -114,6 +112,21 @@ class ScorePartition:
 def record_file(directory: Path, name: str) -> Path:
     """Return where the record of a partition is."""
     return directory / RECORDS_FOLDER / f"{name}{RECORD_ENDING}"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a first look at a partition tells.
+
+    Attributes:
+        longest: The largest of each length among rows that can be priced.
+        priced: How many these are.
+        rejected: How many others there are.
+    """
+
+    longest: Mapping[str, float]
+    priced: int
+    rejected: int
 
 
 @dataclass(frozen=True)
@@ -148,12 +161,24 @@ class Pricing:
             rules.append(pl.col(DEFECT).is_null())
         return pl.all_horizontal(*rules)
 
+    @cached_property
+    def seen(self) -> Seen:
+        """A first look at the rows, of which only what decides who can be priced is read."""
+        sound = self.sound
+        longest = [pl.col(count).filter(sound).max() for count in COUNTS.values()]
+        look = self.judged.select(*longest, sound.sum().alias(ROW_COLUMN), pl.len())
+        *lengths, priced, rows = look.collect(engine="streaming").row(0)
+        return Seen(dict(zip(COUNTS, lengths, strict=True)), priced, rows - priced)
+
     @property
     def priced(self) -> pl.LazyFrame:
         """The rows that can be priced, with their prices, in the order of the file."""
         plan = self.plan
-        table = self.judged.filter(self.sound)
-        priced = with_programs(table, plan.programs, ANSWERING, COUNTS, self._known(table))
+        look_ups = plan.look_ups
+        seen = self.seen
+        table = self.judged.filter(self.sound) if seen.rejected else self.judged
+        known = look_ups.known(seen.longest, seen.priced) if seen.priced else ()
+        priced = with_programs(table, look_ups.programs, ANSWERING, COUNTS, known)
         whole = zip(plan.written_lengths, COUNTS.values(), strict=True)
         if plan.only_predictions or plan.text:
             priced = priced.with_columns(pl.col(c).cast(pl.Int64).alias(name) for name, c in whole)
@@ -164,14 +189,6 @@ class Pricing:
             names = pl.lit(places).gather(pl.col(ANSWERING))
             priced = priced.with_columns(names.alias(PRICED_AS))
         return priced.select(plan.columns)
-
-    def _known(self, table: pl.LazyFrame) -> tuple[Known, ...]:
-        """Return what of each program can be looked up for the lengths of a table."""
-        longest = table.select(pl.max(*COUNTS.values()), pl.len().alias(REASON_COLUMN))
-        *lengths, rows = longest.collect(engine="streaming").row(0)
-        if not rows:
-            return ()
-        return self.plan.look_ups.known(dict(zip(COUNTS, lengths, strict=True)), rows)
 
     @property
     def rejected(self) -> pl.LazyFrame:
@@ -192,17 +209,18 @@ class Pricing:
             reasons += broken_counts(name, pl.col(count), cell(column))
         return reasons if self.plan.answering.alone else [*reasons, *self.plan.answering.reasons()]
 
-    def tally(self, file: Path) -> list[GroupTally]:
-        """Add up the priced rows of a written partition.
+    def write(self, file: Path) -> list[GroupTally]:
+        """Write the rows that can be priced, and add them up.
 
         Args:
-            file: The partition.
+            file: The new partition.
         """
         plan = self.plan
+        self.priced.sink_parquet(file, compression=plan.compression, optimizations=NOT_SEARCHED)
         written = pl.scan_parquet(file, glob=False)
         schema = written.collect_schema()
         first, *_ = plan.answering.models
-        model = pl.lit(first.record.key) if plan.answering.alone else pl.col(PRICED_AS)
+        model = first.record.key if plan.answering.alone else None
         prompt, answer = (number(name, schema[name]) for name in plan.written_lengths)
         return tally_rows(written, plan.groups, model, (prompt, answer), plan.totalled)
 

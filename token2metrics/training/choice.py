@@ -19,7 +19,7 @@ from token2metrics.experiments import (
     load_catalog,
     load_experiment,
 )
-from token2metrics.prediction.predictor import ANYWHERE, Conditions
+from token2metrics.prediction.conditions import ANYWHERE, Conditions
 from token2metrics.vocabulary import CalibrationMethod, RegressionType
 
 EVERY_CANDIDATE = "all"

@@ -7,6 +7,9 @@ import os
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Where OpenBLAS, MKL and Accelerate look when they are loaded."""
 
+COMMON_VARIABLE = "OMP_NUM_THREADS"
+"""Where all of them look else."""
+
 
 def limit_linear_algebra(threads: int) -> None:
     """Keep BLAS to the threads of a fit, unless the environment says otherwise.
@@ -17,5 +20,7 @@ def limit_linear_algebra(threads: int) -> None:
     Args:
         threads: Threads of a fit.
     """
+    if COMMON_VARIABLE in os.environ:
+        return
     for variable in BLAS_VARIABLES:
         os.environ.setdefault(variable, str(threads))
