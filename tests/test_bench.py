@@ -257,9 +257,9 @@ def test_wrong_input_is_refused(
     ],
 )
 def test_help_and_errors_are_light(arguments: list[str], code: int) -> None:
-    """They answer without any numerical library."""
+    """They answer without any numerical library; experiment files need their validation."""
     ended = in_a_new_process(PROBE, *arguments)
-    assert ended.stdout.splitlines()[-1] == f"LOADED {code}", ended.stderr
+    assert ended.stdout.splitlines()[-1].removesuffix(" pydantic") == f"LOADED {code}", ended.stderr
 
 
 def test_shots_and_names_are_put_in_order() -> None:
