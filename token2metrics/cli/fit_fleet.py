@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from token2metrics.cli.engine_options import (
+    Engine,
+    EngineName,
+    RayAddress,
+    WorkerCount,
+    chosen_workers,
+)
 from token2metrics.cli.importing import importing
 from token2metrics.cli.options import OUTPUT, AsJson
-from token2metrics.cli.score_options import Engine, EngineName, RayAddress, WorkerCount
 from token2metrics.cli.session import session_of
-from token2metrics.errors import ConfigurationError
 from token2metrics.extras import needing
 from token2metrics.fleet.families import FleetFamily
 from token2metrics.fleet.sharing import Sharing
-from token2metrics.workers.ray_workers import RayWorkers
-from token2metrics.workers.workers import LocalWorkers, Workers
+from token2metrics.workers.workers import LocalWorkers
 
 FIT = "Fit"
 SEPARATOR = ","
@@ -115,7 +118,7 @@ def fit_fleet(
     Example: [bold]python main.py fit-fleet --data fleet.parquet --output curves.parquet[/]
     """
     session = session_of(context)
-    chosen = _workers(engine, ray_address, workers)
+    chosen = chosen_workers(engine, ray_address, workers, LocalWorkers())
     with needing("fitting a fleet"), importing():
         from token2metrics.cli.progress import ProgressBar
         from token2metrics.fleet.columns import DEFAULT_BY, check_by
@@ -139,19 +142,3 @@ def fit_fleet(
         session.show_json(summary)
     else:
         show_fleet(session.console, summary)
-
-
-def _workers(
-    engine: Engine, address: str | None, count: int | None
-) -> AbstractContextManager[Workers]:
-    """Return who fits the parts.
-
-    Raises:
-        ConfigurationError: If an option of Ray is given without it.
-    """
-    if engine is Engine.RAY:
-        return RayWorkers(count, address)
-    for option, value in (("--ray-address", address), ("--workers", count)):
-        if value is not None:
-            raise ConfigurationError(f"expected {option} with --engine ray, got {value!r} without")
-    return nullcontext(LocalWorkers())

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import typer
 
+from token2metrics.cli.engine_options import (
+    Engine,
+    EngineName,
+    RayAddress,
+    WorkerCount,
+    chosen_workers,
+)
 from token2metrics.cli.importing import importing
 from token2metrics.cli.option_names import MONEY_OPTIONS, names_in, naming_options
 from token2metrics.cli.options import (
@@ -23,20 +30,15 @@ from token2metrics.cli.options import (
 from token2metrics.cli.predict import DevicePrice, LifetimeYears, PricePerKwh
 from token2metrics.cli.score_options import (
     CompressionName,
-    Engine,
-    EngineName,
     GroupBy,
     Inputs,
     OnlyPredictions,
     OutputDirectory,
     PartitionRows,
     Quantities,
-    RayAddress,
     Resume,
-    WorkerCount,
 )
 from token2metrics.cli.session import Session, session_of
-from token2metrics.errors import RequestError
 from token2metrics.extras import needing
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
@@ -48,8 +50,7 @@ from token2metrics.scoring.defaults import (
     DEFAULT_PARTITION_ROWS,
     compression_of,
 )
-from token2metrics.workers.ray_workers import RayWorkers
-from token2metrics.workers.workers import ThreadWorkers, Workers
+from token2metrics.workers.workers import ThreadWorkers
 
 STOPPED = "stopped; finished partitions are kept: the same command with --resume goes on"
 
@@ -96,7 +97,7 @@ def score(
             )
             for one in predictor.models
         }
-    chosen = _workers(engine, ray_address, workers)
+    chosen = chosen_workers(engine, ray_address, workers, ThreadWorkers())
     with needing("scoring traces"):
         from token2metrics.prediction.expressions import PREDICTED_COLUMNS
         from token2metrics.scoring import run
@@ -143,19 +144,3 @@ def _telling_how_to_go_on(session: Session) -> Iterator[None]:
     except KeyboardInterrupt:
         session.errors.print(STOPPED, style="yellow")
         raise
-
-
-def _workers(
-    engine: Engine, address: str | None, count: int | None
-) -> AbstractContextManager[Workers]:
-    """Return who prices the partitions.
-
-    Raises:
-        RequestError: If an option of Ray is given without it.
-    """
-    if engine is Engine.RAY:
-        return RayWorkers(count, address)
-    for option, value in (("--ray-address", address), ("--workers", count)):
-        if value is not None:
-            raise RequestError(f"expected {option} with --engine ray, got {value!r} without")
-    return nullcontext(ThreadWorkers())

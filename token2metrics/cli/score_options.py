@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from token2metrics.cli.options import OUTPUT
-
-ENGINE = "Engine"
-
-
-class Engine(StrEnum):
-    """Who prices the partitions."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
 
 Inputs = Annotated[
     list[str],
@@ -86,31 +75,5 @@ Resume = Annotated[
         "--resume/--overwrite",
         help="Go on with an earlier run in DIR, or remove it.  \\[default: refuse]",
         rich_help_panel=OUTPUT,
-    ),
-]
-EngineName = Annotated[
-    Engine,
-    typer.Option(
-        "--engine",
-        help="This process on all cores, or tasks of a Ray cluster.",
-        rich_help_panel=ENGINE,
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(
-        metavar="HOST:PORT",
-        help="Ray cluster to join, or auto.  \\[default: one of this machine alone]",
-        rich_help_panel=ENGINE,
-    ),
-]
-WorkerCount = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        metavar="N",
-        help="Ray tasks at once, each on one core.  \\[default: all cores]",
-        rich_help_panel=ENGINE,
     ),
 ]

@@ -10,7 +10,14 @@ from typing import ClassVar
 
 from token2metrics.export.identifiers import plain_words
 from token2metrics.export.language import Language, numbers, statements
-from token2metrics.export.metadata import FLAGS, ModelMetadata, headline, metadata_of, unit_of
+from token2metrics.export.metadata import (
+    FLAGS,
+    TEXTS,
+    ModelMetadata,
+    headline,
+    metadata_of,
+    unit_of,
+)
 from token2metrics.export.target import Bundle, ExportedModel, Target
 from token2metrics.prediction.program import INPUTS
 from token2metrics.symbolic import Operation
@@ -19,19 +26,6 @@ from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS
 GUARD_LETTERS = 12
 NO_RANGE = (math.nan, math.nan)
 LOOK_UP = "t2m_staircase({value}, {table}_edges, {table}_levels, {count})"
-TEXTS = (
-    "identifier",
-    "id",
-    "name",
-    "device",
-    "power_mode",
-    "runtime",
-    "precision",
-    "power_rail",
-    "trained_at",
-)
-"""What the table of models says in words."""
-
 FIRST_PRINTABLE, AFTER_PRINTABLE = 0x20, 0x7F
 SPECIAL = b'"\\?'
 """``?`` could begin a trigraph."""

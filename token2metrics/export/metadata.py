@@ -19,6 +19,19 @@ FLAG = "1 outside the measured range, otherwise 0"
 FLAGS = frozenset({EXTRAPOLATED})
 """Quantities that hold or do not; languages with truth values say so."""
 
+TEXTS = (
+    "identifier",
+    "id",
+    "name",
+    "device",
+    "power_mode",
+    "runtime",
+    "precision",
+    "power_rail",
+    "trained_at",
+)
+"""What exported tables of models say of each in words."""
+
 
 class PhaseMetadata(Result, frozen=True):
     """What a phase of an exported model rests on.

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from token2metrics.export.metadata import (
     FLAGS,
+    TEXTS,
     ModelMetadata,
     headline,
     metadata_of,
@@ -23,19 +24,6 @@ PREFIX = "t2m_"
 REQUESTS = f"{PREFIX}requests"
 REQUEST_ID = "request_id"
 ROW = f"{PREFIX}row"
-TEXTS = (
-    "identifier",
-    "id",
-    "name",
-    "device",
-    "power_mode",
-    "runtime",
-    "precision",
-    "power_rail",
-    "trained_at",
-)
-"""What the view of models says of each."""
-
 NUL = "\0"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """Stands for the one letter that no SQL text may hold."""

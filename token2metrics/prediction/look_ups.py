@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from token2metrics.algebra import SQUARE_ROOT
 from token2metrics.prediction.program import INPUTS, Program
 from token2metrics.prediction.staged import NOT_SEARCHED, Known, with_program
 from token2metrics.symbolic import Node, Operation
@@ -22,7 +23,6 @@ SHORTEST_TABLE = 1_024
 ROWS_PER_LENGTH = 4
 """A table pays where each of its lengths serves so many rows."""
 
-SQUARE_ROOT = 0.5
 COSTLY = {
     Operation.POWER,
     Operation.EXP,

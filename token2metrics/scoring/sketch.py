@@ -8,7 +8,6 @@ counts of partitions add up to those of the whole, whatever the partitions and t
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 
 import polars as pl
@@ -20,8 +19,6 @@ GROWTH = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR)
 LOG_GROWTH = math.log(GROWTH)
 ZERO_BUCKET = -(2**31)
 """Holds what costs nothing."""
-
-Buckets = Counter[int]
 
 
 def bucket_of(value: pl.Expr) -> pl.Expr:
