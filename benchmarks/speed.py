@@ -54,7 +54,7 @@ PARTS: Mapping[str, Part] = {
     "predict": Part("benchmarks.predict_speed", "prediction_rows", takes_data=True),
     "score": Part("benchmarks.score_speed", "score_rows"),
     "train": Part("benchmarks.train_speed", "train_rows", takes_data=True),
-    "fleet": Part("benchmarks.fleet_speed", "fleet_rows"),
+    "fleet": Part("benchmarks.fleet_speed", "fleet_rows", takes_data=True),
 }
 
 
