@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TextColumn
+
+from token2metrics.cli.progress import Bar
+
+ROWS = "{task.fields[rows]:,} rows, {task.fields[speed]:,.0f} rows/s, left:"
+"""What is said beside the bar."""
 
 WHOLE_RUN_S = 600.0
 """The speed is the mean over so many seconds: partitions finish in bursts."""
 
 
-class RowProgress:
-    """Shows how many rows are priced; vanishes at the end."""
+class RowProgress(Bar):
+    """Shows how many rows are priced, and how fast."""
 
     def __init__(self, console: Console) -> None:
         """Describe the bar.
@@ -28,35 +26,11 @@ class RowProgress:
             console: Standard error.
         """
         self._console = console
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[rows]:,} rows, {task.fields[speed]:,.0f} rows/s, left:"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-            speed_estimate_period=WHOLE_RUN_S,
-        )
+        super().__init__(console, TextColumn(ROWS), WHOLE_RUN_S)
         self._task = self._progress.add_task("reading", total=None, rows=0, speed=0.0)
         self._rows = 0
         self._by_rows = True
         self._started_s = time.perf_counter()
-
-    def __enter__(self) -> RowProgress:
-        """Start drawing."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop drawing."""
-        self._progress.stop()
 
     def expect(self, rows: int | None, partitions: int, finished: int) -> None:
         """Learn how much is left, and say how much an earlier run had finished.

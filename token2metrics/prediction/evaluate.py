@@ -15,10 +15,10 @@ from token2metrics.heads import Window
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.parallel import SINGLE
 from token2metrics.prediction.evaluated_groups import Group, prepare_groups
-from token2metrics.prediction.expressions import Asked, expressions
+from token2metrics.prediction.expressions import expressions
 from token2metrics.prediction.phase_expressions import phase_costs
 from token2metrics.prediction.polars_algebra import ALGEBRA, GROUND
-from token2metrics.prediction.quantities import lifted
+from token2metrics.prediction.quantities import Asked, lifted
 from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
 from token2metrics.vocabulary import Phase
 
@@ -214,7 +214,7 @@ def _metric(
     rows: pl.DataFrame,
     measured: pl.Expr,
     predicted: pl.Expr,
-    asked: Asked = ONE_SAMPLE,
+    asked: Asked[pl.Expr] = ONE_SAMPLE,
 ) -> pl.DataFrame:
     """Set the measured beside the predicted values of one metric."""
     record = model.record

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from token2metrics.artifact.fitted import FittedModel
@@ -35,23 +33,6 @@ LIMIT_COLUMNS = tuple(
 
 PREDICTED_COLUMNS = (*POINT_COLUMNS, *LIMIT_COLUMNS)
 """Columns that pricing adds to a table, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The requests of a table.
-
-    Attributes:
-        input_tokens: Prompt tokens.
-        output_tokens: Generated tokens of each sample.
-        confidence: Of the intervals.
-        parallel: Samples generated at once.
-    """
-
-    input_tokens: pl.Expr
-    output_tokens: pl.Expr
-    confidence: float
-    parallel: int
 
 
 def expressions(
