@@ -38,6 +38,7 @@ from token2metrics.measure.session import Effort, Instruments
 from token2metrics.power.meter import PowerMeter
 from token2metrics.power.meters import AUTO, build_meter
 from token2metrics.power.thermal import hottest_c
+from token2metrics.processors.rules import MIN_WINDOW_SHARE
 from token2metrics.report.measuring import MeasuringDisplay
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ SETTING = (
 DECIMALS = 6
 """Microseconds and microjoules are as fine as clocks and counters are."""
 
-MEASURED = ("latency_s", "energy_j", "energy_window_s", "energy_samples")
+ENERGIES = ("energy_j", "energy_window_s", "energy_samples")
+MEASURED = ("latency_s", *ENERGIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,9 @@ def _campaign(experiment: ExperimentConfig, stage: Stage, place: Place, engine: 
 def joined(folder: Path, device: str) -> Path | None:
     """Write the medians of all repeats into one table, as the package can carry it.
 
+    Times and windows are medians of different repeats, so that a window can end up shorter than the
+    work where repeats scatter; the energy of such a setting is left out.
+
     Returns:
         The table; None where nothing was measured yet.
     """
@@ -246,7 +251,9 @@ def joined(folder: Path, device: str) -> Path | None:
         .group_by(SETTING)
         .agg(pl.col(MEASURED).median().round(DECIMALS), pl.col("repeats").sum())
     )
-    medians.sort("model", "phase", "input_tokens", "output_tokens").write_csv(path)
+    whole = pl.col("energy_window_s") >= MIN_WINDOW_SHARE * pl.col("latency_s")
+    usable = medians.with_columns(pl.when(whole).then(pl.col(ENERGIES)))
+    usable.sort("model", "phase", "input_tokens", "output_tokens").write_csv(path)
     return path
 
 

@@ -9,7 +9,7 @@ from token2metrics.config import (
     RegressionConfig,
     RegressionType,
 )
-from token2metrics.devices import JETSON_AGX_ORIN_64GB, NVIDIA_A100
+from token2metrics.devices import JETSON_AGX_ORIN_64GB, NVIDIA_A100, NVIDIA_H200
 
 MODEL_CONFIG = ModelConfig(
     id="dsr1-qwen-14b",
@@ -45,6 +45,7 @@ EXPERIMENT = ExperimentConfig(
     model=MODEL_CONFIG,
     edge=JETSON_AGX_ORIN_64GB,
     server=NVIDIA_A100,
+    other_servers=(NVIDIA_H200,),
     regression=REGRESSION_CONFIG,
     calibration=CALIBRATION_CONFIG,
 )

@@ -9,7 +9,12 @@ from token2metrics.config import (
     RegressionConfig,
     RegressionType,
 )
-from token2metrics.devices import AMD_EPYC_2_THREADS, JETSON_AGX_ORIN_64GB, NVIDIA_A100
+from token2metrics.devices import (
+    AMD_EPYC_2_THREADS,
+    JETSON_AGX_ORIN_64GB,
+    NVIDIA_A100,
+    NVIDIA_H200,
+)
 
 MODEL_CONFIG = ModelConfig(
     id="dsr1-qwen-1.5b",
@@ -45,7 +50,7 @@ EXPERIMENT = ExperimentConfig(
     model=MODEL_CONFIG,
     edge=JETSON_AGX_ORIN_64GB,
     server=NVIDIA_A100,
-    other_servers=(AMD_EPYC_2_THREADS,),
+    other_servers=(NVIDIA_H200, AMD_EPYC_2_THREADS),
     regression=REGRESSION_CONFIG,
     calibration=CALIBRATION_CONFIG,
 )

@@ -101,6 +101,20 @@ def test_tables_are_joined_by_medians(tmp_path: Path) -> None:
     assert "measured 2026-05-28: benchmarks/campaign.py, transformers 5.0" in table["source"][0]
 
 
+def test_a_window_shorter_than_the_work_leaves_no_energy(tmp_path: Path) -> None:
+    """Medians of scattered repeats can contradict each other; what is written, train accepts."""
+    rows = [
+        row(latency_s, energy_j=1.0, energy_window_s=window_s, power_rail="gpu0")
+        for latency_s, window_s in ((0.5, 0.6), (1.0, 0.6), (1.0, 1.1))
+    ]
+    save_records(tmp_path / "bench_tiny.parquet", rows)
+    path = joined(tmp_path, "bench")
+    assert path is not None
+    (told,) = pl.read_csv(path).to_dicts()
+    assert told["latency_s"] == 1.0
+    assert told["energy_j"] is None
+
+
 def test_nothing_measured_is_no_table(tmp_path: Path) -> None:
     """There is nothing to join."""
     assert joined(tmp_path, "bench") is None

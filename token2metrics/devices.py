@@ -23,6 +23,15 @@ NVIDIA_A100 = HardwareConfig(
 )
 """Figures of the 40 GB SXM board's data sheet."""
 
+NVIDIA_H200 = HardwareConfig(
+    name="nvidia-h200",
+    memory_bandwidth_bytes_per_s=4.8e12,
+    compute_flop_per_s=989.5e12,
+    power_limit_w=700.0,
+)
+"""Figures of the SXM board's data sheet (of its 1,979 TFLOP/s in 16 bits half, since they are stated
+with sparsity), whose curves ``benchmarks/campaign.py`` measured."""
+
 AMD_EPYC_2_THREADS = HardwareConfig(name="amd-epyc-2-threads", tiled=False)
 """Two threads of an AMD EPYC, whose nominal figures nobody stated: a worked example of a server
 curve that ``benchmarks/campaign.py`` measured, not a machine to serve models on."""
