@@ -29,8 +29,8 @@ NVIDIA_H200 = HardwareConfig(
     compute_flop_per_s=989.5e12,
     power_limit_w=700.0,
 )
-"""Figures of the SXM board's data sheet (of its 1,979 TFLOP/s in 16 bits half, since they are stated
-with sparsity), whose curves ``benchmarks/campaign.py`` measured."""
+"""Figures of the SXM board's data sheet, its arithmetic without sparsity: half of 1,979 TFLOP/s.
+``benchmarks/campaign.py`` measured its curves."""
 
 AMD_EPYC_2_THREADS = HardwareConfig(name="amd-epyc-2-threads", tiled=False)
 """Two threads of an AMD EPYC, whose nominal figures nobody stated: a worked example of a server
