@@ -28,11 +28,13 @@ from benchmarks.accuracy import ONE_THREAD, WORKERS, start_worker
 from benchmarks.datasets import SHORT_NAMES
 from benchmarks.study_base import Found, Piece, Point
 from benchmarks.study_energy import ENERGY, energy_pieces, energy_points, readings
-from benchmarks.study_fits import draw_meter, draw_staircase
-from benchmarks.study_pictures import draw_intervals, draw_priors, draw_shots
+from benchmarks.study_fits import meter_figure, staircase_figure
+from benchmarks.study_pictures import intervals_figure, priors_figure, shots_figure
 from benchmarks.study_requests import REQUESTS, request_pieces, request_points
 from benchmarks.study_sweep import SWEEP, staircase, sweep_pieces, sweep_points
+from token2metrics.figures.drawing import SVG, write_picture
 
+NUMBERS = "study.json"
 JUDGES = {REQUESTS: request_points, SWEEP: sweep_points, ENERGY: energy_points}
 
 
@@ -56,7 +58,7 @@ def measure(folder: Path, workers: int, quick: bool) -> Found:
             as_completed(pending), "fits", len(pending), console=Console(stderr=True)
         ):
             points += done.result()
-    return Found(_in_order(points))
+    return Found.of(_in_order(points))
 
 
 def _first_draws(pieces: Sequence[Piece]) -> list[Piece]:
@@ -74,11 +76,15 @@ def _in_order(points: Sequence[Point]) -> list[Point]:
 
 def draw(found: Found, folder: Path, output: Path) -> None:
     """Draw every picture."""
-    draw_shots(found, output / "shots.svg")
-    draw_priors(found, output / "priors.svg")
-    draw_staircase(found, staircase(folder), output / "staircase.svg")
-    draw_meter(found, readings(folder), output / "meter.svg")
-    draw_intervals(found, output / "intervals.svg")
+    figures = (
+        shots_figure(found),
+        priors_figure(found),
+        staircase_figure(found, staircase(folder)),
+        meter_figure(found, readings(folder)),
+        intervals_figure(found),
+    )
+    for figure in figures:
+        write_picture(figure, output / f"{figure.name}{SVG}")
 
 
 def show(found: Found, console: Console) -> None:
@@ -112,6 +118,7 @@ def show_misses(results: Path, console: Console) -> None:
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the public measurements.")],
     output: Annotated[Path, typer.Option(help="Where pictures and study.json go.")],
+    redraw: Annotated[bool, typer.Option(help="Draw what study.json says already.")] = False,
     results: Annotated[Path | None, typer.Option(help="JSON of accuracy.py: list misses.")] = None,
     quick: Annotated[bool, typer.Option(help="One draw of everything.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = WORKERS,
@@ -121,8 +128,11 @@ def main(
         raise typer.BadParameter(f"expected the folder edgereasoning in {data}")
     folder, console = data.resolve(), Console()
     output.mkdir(parents=True, exist_ok=True)
+    if redraw:
+        draw(Found.read(output / NUMBERS), folder, output)
+        return
     found = measure(folder, workers, quick)
-    found.write(output / "study.json")
+    found.write(output / NUMBERS)
     draw(found, folder, output)
     show(found, console)
     if results is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from benchmarks.protocol import Floats
 LOWER_PERCENTILE = 10.0
 UPPER_PERCENTILE = 90.0
 SIGNIFICANT_DIGITS = 5
+
+Key: TypeAlias = tuple[str, str, str, int, str]
+"""Study, model, case, known rows and part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,25 @@ class Summary:
 class Found:
     """Every summary of a study, by what it is about."""
 
-    def __init__(self, points: Sequence[Point]) -> None:
-        values: dict[tuple[str, str, str, int, str], list[float]] = {}
+    def __init__(self, summaries: Iterable[Summary]) -> None:
+        self._by_key = {
+            (one.study, one.model, one.case, one.count, one.part): one for one in summaries
+        }
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> Found:
+        """Reduce the points of every draw."""
+        values: dict[Key, list[float]] = {}
         for point in points:
             piece = point.piece
             key = (piece.study, piece.model, piece.case, piece.count, point.part)
             values.setdefault(key, []).append(point.value)
-        self._by_key = {key: _summary(key, np.array(of_key)) for key, of_key in values.items()}
+        return cls(_summary(key, np.array(of_key)) for key, of_key in values.items())
+
+    @classmethod
+    def read(cls, file: Path) -> Found:
+        """Return what ``write`` wrote."""
+        return cls(Summary(**one) for one in json.loads(file.read_text()))
 
     @property
     def summaries(self) -> list[Summary]:
@@ -112,7 +128,7 @@ class Found:
         file.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
-def _summary(key: tuple[str, str, str, int, str], values: Floats) -> Summary:
+def _summary(key: Key, values: Floats) -> Summary:
     """Reduce the values of one key."""
     low, high = np.percentile(values, [LOWER_PERCENTILE, UPPER_PERCENTILE])
     middle, average = float(np.median(values)), float(np.mean(values))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from matplotlib.axes import Axes
+import altair as alt
 
 from benchmarks.datasets import SHORT_NAMES
 from benchmarks.study_base import Found
-from benchmarks.study_energy import CASES as METER_CASES
 from benchmarks.study_energy import (
     ENERGY,
     ENERGY_SHOTS,
@@ -21,153 +19,158 @@ from benchmarks.study_energy import (
 from benchmarks.study_energy import SHOWN_MODEL as METERED_MODEL
 from benchmarks.study_energy import UNSTATED as METER_UNSTATED
 from benchmarks.study_requests import NNLS, NOMINAL, UNTILED
-from benchmarks.study_style import (
-    BLUE,
-    GREEN,
-    LINE_WIDTH,
-    MARKER_SIZE,
-    MEASURED,
-    VERMILION,
-    Look,
-    new_figure,
-    save,
-)
+from benchmarks.study_style import LINE, lines_with_points
 from benchmarks.study_sweep import ALL_ROWS, SWEEP, SWEEP_SHOTS, Staircase
 from benchmarks.tasks.energy import KNOWN_WINDOW
+from token2metrics.figures.figure import Figure
+from token2metrics.figures.points import Row, inline, layered
+from token2metrics.figures.series import SERIES, colour, dashed, shape
+from token2metrics.figures.style import HEIGHT_PX, KNOWN, MEASURED
 from token2metrics.vocabulary import Phase
 
-DOT_AREA = 7.0
-KNOWN_AREA = 34.0
-TILE_LOOKS = {
-    NOMINAL: Look("tiled", BLUE, "o"),
-    UNTILED: Look("not tiled", VERMILION, "s", "--"),
-    NNLS: Look("straight line (NNLS)", GREEN, "^", ":"),
+WIDTH_PX = 400
+DOT_AREA_PX = 40
+TILES = {NOMINAL: "tiled", UNTILED: "not tiled", NNLS: "straight line (NNLS)"}
+METERS = {
+    STATED: "window and readings stated",
+    METER_UNSTATED: "window stated",
+    WINDOWLESS: "neither stated",
 }
-METER_LOOKS = {
-    STATED: Look("window and readings stated", BLUE, "o"),
-    METER_UNSTATED: Look("window stated", VERMILION, "s", "--"),
-    WINDOWLESS: Look("neither stated", GREEN, "^", ":"),
-}
+TOKENS, LATENCY_MS = "input tokens", "prefill latency / ms"
+WINDOW_S, POWER_W = "window of the meter / s", "window energy over window / W"
+PLACE, ERROR = "place", "MAPE / %"
+COUNT_AND_MODEL = "split(datum.label, '|')"
+"""The label of a place in two lines; a place is called ``5|1.5B|``."""
 
 
-def draw_staircase(found: Found, shown: Staircase, file: Path) -> None:
+def staircase_figure(found: Found, shown: Staircase) -> Figure:
     """Draw the steps as measured and fitted, and the errors with and without them."""
-    figure, (steps, errors) = new_figure(1, 2, (9.0, 3.9))
-    steps.scatter(
-        shown.measured[0],
-        shown.measured[1],
-        s=DOT_AREA,
-        color=MEASURED,
-        linewidths=0,
-        label="measured",
+    words = (
+        "Left: grey dots are measured, the circled ones were known to the fits. "
+        "Right: medians over draws of known rows; of all, the mean over rows left out."
     )
-    for case, look in TILE_LOOKS.items():
-        steps.plot(
-            shown.tokens,
-            shown.lines[case],
-            color=look.colour,
-            linestyle=look.line,
-            linewidth=LINE_WIDTH,
-            label=f"{look.label}, 10 requests known",
-        )
-    steps.scatter(
-        shown.known[0],
-        shown.known[1],
-        s=KNOWN_AREA,
-        facecolors="none",
-        edgecolors="k",
-        label="known",
+    rows = _error_rows(found, SWEEP, TILES, Phase.PREFILL, SWEEP_SHOTS, ALL_ROWS)
+    title = "prefill sweep, 3 to 4,119 tokens"
+    errors = _errors(rows, TILES, SWEEP_SHOTS, "known rows", title)
+    return Figure("staircase", "Prefill is a staircase", words, alt.concat(_steps(shown), errors))
+
+
+def meter_figure(found: Found, shown: Readings) -> Figure:
+    """Draw what a meter reads of short answers, the fits of it, and the errors."""
+    words = (
+        "Left: grey dots are measured. "
+        "Right: medians over draws of known cells; of all, the mean over lengths left out."
     )
-    steps.set(xlabel="input tokens", ylabel="prefill latency / ms", title="8B, MMLU requests")
-    steps.legend(frameon=False, fontsize="small")
-    for case, look in TILE_LOOKS.items():
-        for place, model in enumerate(SHORT_NAMES):
-            _tile_errors(errors, found, case, look, place, model)
-    names = _grouped([_shots(count) for count in SWEEP_SHOTS])
-    errors.set_xticks(range(len(names)), names, fontsize="small")
-    errors.set(
-        xlabel="known rows",
-        ylabel="MAPE / %",
-        title="prefill sweep, 3 to 4,119 tokens",
-        ylim=(0, None),
-    )
-    errors.legend(frameon=False, fontsize="small")
-    save(figure, file)
+    rows = _error_rows(found, ENERGY, METERS, KNOWN_WINDOW, ENERGY_SHOTS, LENGTH_LEFT_OUT)
+    title = "energy over the meter's window"
+    errors = _errors(rows, METERS, ENERGY_SHOTS, "known cells", title)
+    return Figure("meter", "What a meter reads", words, alt.concat(_readings(shown), errors))
 
 
-def _tile_errors(panel: Axes, found: Found, case: str, look: Look, place: int, model: str) -> None:
-    """Draw the errors of one case and model over known rows of the sweep."""
-    series = found.series(SWEEP, model, case, Phase.PREFILL, SWEEP_SHOTS)
-    values = [one.mean if one.count == ALL_ROWS else one.median for _, one in series]
-    panel.plot(
-        [place * len(SWEEP_SHOTS) + shots for shots, _ in series],
-        values,
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.line,
-        linewidth=LINE_WIDTH,
-        markersize=MARKER_SIZE,
-        label=look.label if not place else None,
-    )
+def _steps(shown: Staircase) -> alt.LayerChart:
+    """Draw latencies over prompt tokens."""
+    fitted: list[Row] = [
+        {SERIES: label, TOKENS: float(tokens), LATENCY_MS: float(value)}
+        for case, label in TILES.items()
+        for tokens, value in zip(shown.tokens, shown.lines[case], strict=True)
+    ]
+    labels = list(TILES.values())
+    lines = _over_tokens(fitted).mark_line()
+    dots = _over_tokens(_pairs(*shown.measured)).mark_point(style=MEASURED)
+    known = _over_tokens(_pairs(*shown.known)).mark_point(style=KNOWN)
+    drawn = dashed(lines.encode(color=colour(labels)), labels)
+    return _panel("8B, MMLU requests, 10 known", dots, drawn, known)
 
 
-def _shots(count: int) -> str:
-    """Name a number of known rows."""
-    return str(count) if count else "all"
+def _over_tokens(rows: Sequence[Row]) -> alt.Chart:
+    """Return rows over prompt tokens."""
+    base: alt.Chart = alt.Chart(inline(rows)).encode(x=f"{TOKENS}:Q", y=f"{LATENCY_MS}:Q")
+    return base
 
 
-def _grouped(counts: Sequence[str]) -> list[str]:
-    """Return a label for each number of known rows of each model, models named once."""
+def _pairs(tokens: Sequence[float], values: Sequence[float]) -> list[Row]:
+    """Return latencies at prompt lengths."""
+    return [
+        {TOKENS: float(count), LATENCY_MS: float(value)}
+        for count, value in zip(tokens, values, strict=True)
+    ]
+
+
+def _readings(shown: Readings) -> alt.LayerChart:
+    """Draw mean power over the windows of a meter."""
+    fitted: list[Row] = [
+        {SERIES: label, WINDOW_S: float(window), POWER_W: float(value)}
+        for case, label in METERS.items()
+        for window, value in zip(shown.windows_s, shown.fitted_w[case], strict=True)
+    ]
+    measured: list[Row] = [
+        {WINDOW_S: float(window), POWER_W: float(value)}
+        for window, value in zip(shown.windows_s, shown.measured_w, strict=True)
+    ]
+    labels = list(METERS.values())
+    dots = _over_windows(measured).mark_point(style=MEASURED, size=DOT_AREA_PX)
+    points = _over_windows(fitted).mark_point()
+    drawn = points.encode(color=colour(labels), shape=shape(labels))
+    return _panel(f"{SHORT_NAMES[METERED_MODEL]}, decode of short answers", dots, drawn)
+
+
+def _over_windows(rows: Sequence[Row]) -> alt.Chart:
+    """Return rows over windows; few watts lie between them, so that the axis starts near."""
+    y = alt.Y(f"{POWER_W}:Q", scale=alt.Scale(zero=False))
+    base: alt.Chart = alt.Chart(inline(rows)).encode(x=f"{WINDOW_S}:Q", y=y)
+    return base
+
+
+def _error_rows(
+    found: Found,
+    study: str,
+    cases: Mapping[str, str],
+    part: str,
+    counts: Sequence[int],
+    averaged: int,
+) -> list[Row]:
+    """Return errors of every case and model: medians over draws, or the mean of all held out."""
+    places = _places(counts)
+    return [
+        {
+            SERIES: label,
+            LINE: f"{label} {model}",
+            PLACE: places[group * len(counts) + shots],
+            ERROR: one.mean if one.count == averaged else one.median,
+        }
+        for case, label in cases.items()
+        for group, model in enumerate(SHORT_NAMES)
+        for shots, one in found.series(study, model, case, part, counts)
+    ]
+
+
+def _places(counts: Sequence[int]) -> list[str]:
+    """Name each number of known rows of each model, models once."""
     middle = len(counts) // 2
     return [
-        f"{count}\n{name}" if place == middle else count
+        f"{count or 'all'}|{name if place == middle else ' '}|{name}"
         for name in SHORT_NAMES.values()
         for place, count in enumerate(counts)
     ]
 
 
-def draw_meter(found: Found, shown: Readings, file: Path) -> None:
-    """Draw what a meter reads of short answers, both fits of it, and the errors."""
-    figure, (power, errors) = new_figure(1, 2, (9.0, 3.9))
-    power.scatter(shown.windows_s, shown.measured_w, s=KNOWN_AREA, color=MEASURED, label="measured")
-    for case in METER_CASES:
-        look = METER_LOOKS[case]
-        power.scatter(
-            shown.windows_s,
-            shown.fitted_w[case],
-            s=KNOWN_AREA / 2,
-            facecolors="none",
-            edgecolors=look.colour,
-            marker=look.marker,
-            label=f"fitted, {look.label}",
-        )
-    name = SHORT_NAMES[METERED_MODEL]
-    power.set(xlabel="window of the meter / s", ylabel="window energy over window / W")
-    power.set_title(f"{name}, decode of short answers")
-    power.legend(frameon=False, fontsize="small", loc="lower right")
-    for case in METER_CASES:
-        for place, model in enumerate(SHORT_NAMES):
-            _meter_errors(errors, found, case, place, model)
-    names = _grouped([_shots(count) for count in ENERGY_SHOTS])
-    errors.set_xticks(range(len(names)), names, fontsize="small")
-    errors.set(xlabel="known cells", ylabel="MAPE / %", ylim=(0, None))
-    errors.set_title("energy over the meter's window")
-    errors.legend(frameon=False, fontsize="small")
-    save(figure, file)
-
-
-def _meter_errors(panel: Axes, found: Found, case: str, place: int, model: str) -> None:
-    """Draw the energy errors of one case and model over known cells."""
-    look = METER_LOOKS[case]
-    series = found.series(ENERGY, model, case, KNOWN_WINDOW, ENERGY_SHOTS)
-    values = [one.mean if one.count == LENGTH_LEFT_OUT else one.median for _, one in series]
-    panel.plot(
-        [place * len(ENERGY_SHOTS) + shots for shots, _ in series],
-        values,
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.line,
-        linewidth=LINE_WIDTH,
-        markersize=MARKER_SIZE,
-        label=look.label if not place else None,
+def _errors(
+    rows: Sequence[Row], cases: Mapping[str, str], counts: Sequence[int], known: str, title: str
+) -> alt.LayerChart:
+    """Draw errors over known rows, a group per model."""
+    axis = alt.Axis(labelAngle=0, labelExpr=f"slice({COUNT_AND_MODEL}, 0, 2)")
+    scale = alt.Scale(domain=_places(counts))
+    base = alt.Chart().encode(
+        x=alt.X(f"{PLACE}:O", title=known, axis=axis, scale=scale), y=f"{ERROR}:Q"
     )
+    labels = list(cases.values())
+    drawn = layered(rows, *lines_with_points(base, labels))
+    return drawn.properties(width=WIDTH_PX, height=HEIGHT_PX, title=title)
+
+
+def _panel(title: str, *layers: alt.Chart) -> alt.LayerChart:
+    """Lay what is drawn into a panel."""
+    panel: alt.LayerChart = alt.LayerChart(
+        layer=list(layers), width=WIDTH_PX, height=HEIGHT_PX, title=title
+    )
+    return panel

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
-from matplotlib.axes import Axes
+import altair as alt
 
 from benchmarks.datasets import SHORT_NAMES
 from benchmarks.protocol import PERCENT
@@ -26,107 +25,136 @@ from benchmarks.study_requests import (
     interval_part,
 )
 from benchmarks.study_style import (
-    BLUE,
-    GREEN,
-    GREY,
-    LINE_WIDTH,
-    MARKER_SIZE,
-    ORANGE,
-    PURPLE,
-    VERMILION,
-    Look,
-    draw_series,
-    label_shots,
-    legend_below,
-    new_figure,
-    percent_axis,
-    save,
+    LINE,
+    MEDIAN,
+    bands,
+    known_rows,
+    lines_with_points,
+    percents,
+    rows_of,
 )
 from benchmarks.tasks.pair import MODEL as SERVED_MODEL
+from token2metrics.figures.figure import Figure
+from token2metrics.figures.points import Row, layered
+from token2metrics.figures.series import SERIES
+from token2metrics.figures.style import PANEL_HEIGHT_PX, PANEL_WIDTH_PX, REFERENCE
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
-KNOWN_REQUESTS = "known requests K"
-CONTENDER_LOOKS = {
-    OTHERS: Look("ours, other models known", BLUE, "o"),
-    NOMINAL: Look("ours, K requests alone", VERMILION, "s"),
-    NNLS: Look("NNLS, K requests alone", GREEN, "^", "--"),
-    LIGHTGBM: Look("LightGBM, K requests alone", GREY, "D", ":"),
+CONTENDERS = {
+    OTHERS: "ours, other models known",
+    NOMINAL: "ours, K requests alone",
+    NNLS: "NNLS, K requests alone",
+    LIGHTGBM: "LightGBM, K requests alone",
 }
-BANDED = (OTHERS, NOMINAL)
-PRIOR_LOOKS = {
-    OTHERS: Look("other models known", BLUE, "o"),
-    NOMINAL: Look("nominal figures", VERMILION, "s"),
-    SERVER: Look("nominal figures and A100 curve", PURPLE, "D", "--"),
-    UNSTATED: Look("nominal figures unstated", GREEN, "^"),
-    SERVER_UNSTATED: Look("A100 curve, Orin's figures unstated", ORANGE, "v", "--"),
+BANDED = (CONTENDERS[OTHERS], CONTENDERS[NOMINAL])
+PRIORS = {
+    OTHERS: "other models known",
+    NOMINAL: "nominal figures",
+    SERVER: "nominal figures and A100 curve",
+    UNSTATED: "nominal figures unstated",
+    SERVER_UNSTATED: "A100 curve, Orin's figures unstated",
 }
-SHOT_LOOKS = {
-    5: Look("K = 5", VERMILION, "s", "--"),
-    10: Look("K = 10", GREEN, "^", "-."),
-    20: Look("K = 20", BLUE, "o"),
-}
+INTERVALS = {count: f"K = {count}" for count in (5, 10, 20)}
 LIMITS = {Phase.PREFILL: (0.3, 100.0), Phase.DECODE: (0.025, 10.0)}
-TICKS = {Phase.PREFILL: (0.5, 1, 2, 5, 10, 20, 50), Phase.DECODE: (0.05, 0.1, 0.2, 0.5, 1, 2, 5)}
+TICKS = {
+    Phase.PREFILL: (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
+    Phase.DECODE: (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+}
 PRIOR_LIMITS = {"prefill": (0.5, 500.0), "total": (0.05, 200.0)}
-PRIOR_TICKS = {"prefill": (0.5, 1, 2, 5, 10, 20, 50, 100, 200), "total": (0.1, 1, 10, 100)}
+PRIOR_TICKS = {
+    "prefill": (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0),
+    "total": (0.1, 1.0, 10.0, 100.0),
+}
+COVERAGES = (45.0, 101.0)
+WIDTHS, WIDTH_TICKS = (0.1, 30.0), (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+WIDTH_CONFIDENCE = 0.9
+NOMINAL_COVERAGE = "nominal"
+MAPE = "MAPE / %"
+MEDIANS = "Medians over random draws of the known requests"
 
 
-def draw_shots(found: Found, file: Path) -> None:
+def shots_figure(found: Found) -> Figure:
     """Draw errors over known requests: a row per phase, a column per model."""
-    figure, axes = new_figure(len(FITTED_PHASES), len(SHORT_NAMES), (9.0, 5.6))
-    panels = iter(axes)
-    for phase in FITTED_PHASES:
-        for model, name in SHORT_NAMES.items():
-            panel = next(panels)
-            percent_axis(panel, LIMITS[phase], TICKS[phase])
-            for case, look in CONTENDER_LOOKS.items():
-                series = found.series(REQUESTS, model, case, phase, SHOTS)
-                draw_series(panel, series, look, band=case in BANDED)
-            panel.set_title(f"{name} {phase}")
-            label_shots(panel, SHOTS, KNOWN_REQUESTS)
-            panel.set_ylabel("MAPE / %")
-    legend_below(figure, axes, len(CONTENDER_LOOKS) // 2)
-    save(figure, file)
+    names = [str(count) for count in SHOTS]
+    panels = [
+        _errors(
+            _of_requests(found, model, CONTENDERS, phase, SHOTS),
+            list(CONTENDERS.values()),
+            (names, f"{name} {phase}"),
+            (LIMITS[phase], TICKS[phase]),
+            BANDED,
+        )
+        for phase in FITTED_PHASES
+        for model, name in SHORT_NAMES.items()
+    ]
+    words = f"{MEDIANS}; the bands hold the middle four fifths."
+    chart = alt.concat(*panels, columns=len(SHORT_NAMES))
+    return Figure("shots", "Errors over known requests", words, chart)
 
 
-def draw_priors(found: Found, file: Path) -> None:
+def priors_figure(found: Found) -> Figure:
     """Draw errors of one model over known requests by what else is known."""
-    figure, axes = new_figure(1, len(PRIOR_LIMITS), (8.6, 4.0))
-    for panel, (part, limits) in zip(axes, PRIOR_LIMITS.items(), strict=True):
-        percent_axis(panel, limits, PRIOR_TICKS[part])
-        for case, look in PRIOR_LOOKS.items():
-            series = found.series(REQUESTS, SERVED_MODEL, case, part, PRIOR_SHOTS)
-            draw_series(panel, series, look)
-        panel.set_title(f"8B {part}")
-        label_shots(panel, PRIOR_SHOTS, KNOWN_REQUESTS)
-        panel.set_ylabel("MAPE / %")
-    legend_below(figure, axes, 3)
-    save(figure, file)
+    names = [str(count) for count in PRIOR_SHOTS]
+    panels = [
+        _errors(
+            _of_requests(found, SERVED_MODEL, PRIORS, part, PRIOR_SHOTS),
+            list(PRIORS.values()),
+            (names, f"8B {part}"),
+            (limits, PRIOR_TICKS[part]),
+        )
+        for part, limits in PRIOR_LIMITS.items()
+    ]
+    words = f"{MEDIANS}, by what is known beside them."
+    return Figure("priors", "What else is known", words, alt.concat(*panels))
 
 
-def draw_intervals(found: Found, file: Path) -> None:
+def intervals_figure(found: Found) -> Figure:
     """Draw measured over nominal coverage by phase, mean over models, and the width."""
-    figure, axes = new_figure(1, len(FITTED_PHASES) + 1, (10.0, 3.8))
-    nominal = [PERCENT * confidence for confidence in CONFIDENCES]
-    for panel, phase in zip(axes, FITTED_PHASES, strict=False):
-        panel.plot(nominal, nominal, color=GREY, linewidth=1.0, label="ideal")
-        for count, look in SHOT_LOOKS.items():
-            measured = [mean_over_models(found, phase, "coverage", c, count) for c in CONFIDENCES]
-            panel.plot(
-                nominal,
-                measured,
-                color=look.colour,
-                marker=look.marker,
-                linestyle=look.line,
-                linewidth=LINE_WIDTH,
-                markersize=MARKER_SIZE,
-                label=look.label,
-            )
-        panel.set(xlabel="nominal coverage / %", ylabel="measured coverage / %", title=phase)
-        panel.set(xlim=(45, 101), ylim=(45, 101))
-    _widths(axes[-1], found)
-    legend_below(figure, axes[:-1], len(SHOT_LOOKS) + 1)
-    save(figure, file)
+    coverages = alt.concat(*(_coverage(found, phase) for phase in FITTED_PHASES))
+    chart = alt.concat(coverages, _widths(found)).resolve_scale(
+        color="independent", shape="independent", strokeDash="independent"
+    )
+    words = "On the grey line as many rows lie in an interval as it promises."
+    return Figure("intervals", "Coverage and width of intervals", words, chart)
+
+
+def _of_requests(
+    found: Found, model: str, cases: Mapping[str, str], part: str, shots: Sequence[int]
+) -> list[Row]:
+    """Return the errors of every case over known requests."""
+    names = [str(count) for count in shots]
+    return [
+        row
+        for case, label in cases.items()
+        for row in rows_of(label, found.series(REQUESTS, model, case, part, shots), names)
+    ]
+
+
+def _errors(
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    titles: tuple[Sequence[str], str],
+    axis: tuple[tuple[float, float], Sequence[float]],
+    banded: Sequence[str] = (),
+    y_title: str = MAPE,
+) -> alt.LayerChart:
+    """Draw errors over known requests.
+
+    Args:
+        rows: As ``rows_of`` has them.
+        labels: Series in their order.
+        titles: Names on the axis, and the title of the panel.
+        axis: Limits and ticks, in percent.
+        banded: Series whose middle four fifths are drawn.
+        y_title: Title of the axis.
+    """
+    names, title = titles
+    y = alt.Y(f"{MEDIAN}:Q", title=y_title, **percents(*axis))
+    base = alt.Chart().encode(x=known_rows(names), y=y)
+    areas = [bands(base, labels, banded)] if banded else []
+    return layered(rows, *areas, *lines_with_points(base, labels)).properties(
+        width=PANEL_WIDTH_PX, height=PANEL_HEIGHT_PX, title=title
+    )
 
 
 def mean_over_models(found: Found, phase: Phase, what: str, confidence: float, count: int) -> float:
@@ -137,16 +165,50 @@ def mean_over_models(found: Found, phase: Phase, what: str, confidence: float, c
     return sum(known) / len(known) if known else float("nan")
 
 
-def _widths(panel: Axes, found: Found) -> None:
+def _coverage(found: Found, phase: Phase) -> alt.LayerChart:
+    """Draw measured over nominal coverage of a phase."""
+    rows: list[Row] = [
+        {
+            SERIES: label,
+            LINE: label,
+            NOMINAL_COVERAGE: PERCENT * confidence,
+            MEDIAN: mean_over_models(found, phase, "coverage", confidence, count),
+        }
+        for count, label in INTERVALS.items()
+        for confidence in CONFIDENCES
+    ]
+    scale = alt.Scale(domain=list(COVERAGES), nice=False)
+    base = alt.Chart().encode(
+        x=alt.X(f"{NOMINAL_COVERAGE}:Q", title="nominal coverage / %", scale=scale),
+        y=alt.Y(f"{MEDIAN}:Q", title="measured coverage / %", scale=scale),
+    )
+    low, high = COVERAGES
+    starts = {"x": alt.XDatum(low, scale=scale), "y": alt.YDatum(low, scale=scale)}
+    ends = {"x2": alt.X2Datum(high), "y2": alt.Y2Datum(high)}
+    ideal = alt.Chart().mark_rule(style=REFERENCE).encode(**starts, **ends)
+    return layered(rows, ideal, *lines_with_points(base, list(INTERVALS.values()))).properties(
+        width=PANEL_HEIGHT_PX, height=PANEL_HEIGHT_PX, title=str(phase)
+    )
+
+
+def _widths(found: Found) -> alt.LayerChart:
     """Draw the width of 90 % intervals over known requests."""
-    looks: Sequence[tuple[str, str]] = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"))
-    percent_axis(panel, (0.1, 30.0), (0.1, 0.2, 0.5, 1, 2, 5, 10, 20))
-    for (model, name), (colour, marker) in zip(SHORT_NAMES.items(), looks, strict=True):
-        for phase in FITTED_PHASES:
-            part = interval_part(phase, "width", 0.9)
+    names = [str(count) for count in INTERVAL_SHOTS]
+    rows = list(_width_rows(found, names))
+    labels = list(dict.fromkeys(str(row[SERIES]) for row in rows))
+    return _errors(
+        rows,
+        labels,
+        (names, f"{WIDTH_CONFIDENCE:.0%} intervals"),
+        (WIDTHS, WIDTH_TICKS),
+        y_title="full width / % of prediction",
+    )
+
+
+def _width_rows(found: Found, names: Sequence[str]) -> Iterator[Row]:
+    """Yield the widths of every model and phase."""
+    for phase in FITTED_PHASES:
+        part = interval_part(phase, "width", WIDTH_CONFIDENCE)
+        for model, name in SHORT_NAMES.items():
             series = found.series(REQUESTS, model, OTHERS, part, INTERVAL_SHOTS)
-            dashed = "--" if phase is Phase.DECODE else "-"
-            draw_series(panel, series, Look(f"{name} {phase}", colour, marker, dashed))
-    label_shots(panel, INTERVAL_SHOTS, KNOWN_REQUESTS)
-    panel.set(ylabel="full width / % of prediction", title="90 % intervals")
-    panel.legend(frameon=False, fontsize="x-small", ncols=2)
+            yield from rows_of(f"{name} {phase}", series, names)

@@ -1,123 +1,75 @@
-"""How every picture of the study looks."""
+"""What every picture of the study is drawn from: errors over known rows, as lines with points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+import altair as alt
 
 from benchmarks.study_base import Summary
+from token2metrics.figures.axes import PLAIN, Drawn
+from token2metrics.figures.points import Row
+from token2metrics.figures.series import SERIES, colour, dashed, shape
+from token2metrics.figures.style import BAND
 
-BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
-PURPLE, ORANGE, GREY = "#CC79A7", "#E69F00", "#666666"
-MEASURED = "#999999"
-BAND_OPACITY = 0.16
-LINE_WIDTH = 1.8
-MARKER_SIZE = 5.0
-STYLE: dict[Any, Any] = {
-    "font.size": 10.0,
-    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
-    "axes.titlesize": 10.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "token2metrics",
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-}
+KNOWN, MEDIAN, LOW, HIGH = "known", "median", "low", "high"
+LINE = "line"
+"""The field that keeps the points of one line together."""
+
+KNOWN_REQUESTS = "known requests K"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How one case is drawn.
-
-    Attributes:
-        label: In the legend.
-        colour: Of line, marker and band.
-        marker: Tells cases apart without colour.
-        line: Style of the line.
-    """
-
-    label: str
-    colour: str
-    marker: str
-    line: str = "-"
-
-
-def new_figure(down: int, across: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure and its panels, row by row.
+def rows_of(
+    label: str, series: Sequence[tuple[int, Summary]], names: Sequence[str], line: str = ""
+) -> list[Row]:
+    """Return medians over known rows, and the middle four fifths.
 
     Args:
-        down: Rows of panels.
-        across: Columns of panels.
-        size: Width and height in inches.
+        label: Name of the series.
+        series: Summaries by their place among ``names``.
+        names: What each place is called on the axis.
+        line: What else tells this line from others of the same series.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasSVG(figure)
-        return figure, list(figure.subplots(down, across, squeeze=False).flat)
+    return [
+        {
+            SERIES: label,
+            LINE: f"{label} {line}",
+            KNOWN: names[place],
+            MEDIAN: one.median,
+            LOW: one.low,
+            HIGH: one.high,
+        }
+        for place, one in series
+    ]
 
 
-def save(figure: Figure, file: Path) -> None:
-    """Write a figure as SVG, the same bytes for the same numbers."""
-    with mpl.rc_context(STYLE):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+def lines_with_points(base: alt.Chart, labels: Sequence[str]) -> tuple[alt.Chart, alt.Chart]:
+    """Return the lines of series, told apart by colour, dash and shape."""
+    lines = base.mark_line(clip=True).encode(color=colour(labels), detail=f"{LINE}:N")
+    points = base.mark_point(filled=True, clip=True)
+    return dashed(lines, labels), points.encode(color=colour(labels), shape=shape(labels))
 
 
-def legend_below(figure: Figure, axes: Sequence[Axes], across: int) -> None:
-    """Put one legend for all panels below them."""
-    handles = {
-        label: handle
-        for axis in axes
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    with mpl.rc_context(STYLE):
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=across)
+def bands(base: alt.Chart, labels: Sequence[str], banded: Sequence[str]) -> alt.Chart:
+    """Return the middle four fifths of some series as areas."""
+    chosen = base.transform_filter(alt.FieldOneOfPredicate(field=SERIES, oneOf=list(banded)))
+    areas: alt.Chart = chosen.mark_area(style=BAND, clip=True).encode(
+        y=alt.Y(f"{LOW}:Q"), y2=alt.Y2(f"{HIGH}:Q"), color=colour(labels)
+    )
+    return areas
 
 
-def draw_series(
-    panel: Axes, series: Sequence[tuple[int, Summary]], look: Look, band: bool = False
-) -> None:
-    """Draw medians over places, and the middle four fifths as a band."""
-    places = [place for place, _ in series]
-    medians = [one.median for _, one in series]
-    if band:
-        low, high = [one.low for _, one in series], [one.high for _, one in series]
-        panel.fill_between(places, low, high, color=look.colour, alpha=BAND_OPACITY, linewidth=0)
-    panel.plot(
-        places,
-        medians,
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.line,
-        linewidth=LINE_WIDTH,
-        markersize=MARKER_SIZE,
-        label=look.label,
+def known_rows(names: Sequence[str], title: str = KNOWN_REQUESTS) -> alt.X:
+    """Return an axis with numbers of known rows at equal distances."""
+    return alt.X(
+        f"{KNOWN}:O",
+        title=title,
+        scale=alt.Scale(domain=list(names)),
+        axis=alt.Axis(labelAngle=0, grid=True),
     )
 
 
-def label_shots(panel: Axes, shots: Sequence[int], words: str) -> None:
-    """Mark numbers of known requests at equal distances."""
-    panel.set_xticks(range(len(shots)), [str(count) for count in shots])
-    panel.set_xlabel(words)
-
-
-def percent_axis(panel: Axes, limits: tuple[float, float], ticks: Sequence[float]) -> None:
-    """Make a logarithmic axis of percents with plain numbers."""
-    panel.set_yscale("log")
-    panel.set_ylim(*limits)
-    panel.set_yticks(ticks)
-    panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+def percents(limits: tuple[float, float], ticks: Sequence[float]) -> Drawn:
+    """Return a logarithmic axis of percents with plain numbers."""
+    scale = alt.Scale(type="log", domain=list(limits), nice=False)
+    return Drawn(scale=scale, axis=alt.Axis(values=list(ticks), format=PLAIN))

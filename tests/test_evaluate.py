@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 import polars as pl
 import pytest
 
 from tests.conftest import Run, refused, write_rows
-from tests.strategies import COMBINATIONS, DRAWN_HEAD, lawful_model
+from tests.pictures import is_png
+from tests.strategies import COMBINATIONS, DRAWN_HEAD, Combination, lawful_model
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.save import save_artifact
@@ -24,6 +26,7 @@ from token2metrics.vocabulary import Phase
 
 TAIL_S = 2.0
 RAIL = "VDD_GPU_SOC"
+DRAWN_RAIL = DRAWN_HEAD.power_rail
 
 
 def measured_model(trained_artifact: Path) -> FittedModel:
@@ -99,6 +102,32 @@ def test_energy_is_compared_over_its_window(
         assert errors_of(found, phase, metric).mape_percent == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.parametrize("combination", COMBINATIONS[::9], ids=str)
+def test_points_have_the_intervals_of_predictions(combination: Combination, tmp_path: Path) -> None:
+    """The interval around a compared number is that of the prediction of its request."""
+    drawn = lawful_model(combination, crc32(str(combination).encode()))
+    record = msgspec.structs.replace(drawn.record, device="jetson-agx-orin-64gb")
+    model = FittedModel(record, drawn.formulas, drawn.weights)
+    rows = write_rows(
+        tmp_path / "rows.csv",
+        *(f"drawn-model,{phase},256,64,1,2.0,50.0,2.0,{DRAWN_RAIL},t" for phase in Phase),
+    )
+    found = evaluate([model], [rows]).points.rows_by_key(["phase", "metric"], named=True)
+    priced = ModelPredictor(model)(256, 64)
+    parts = {Phase.PREFILL: priced.prefill, Phase.DECODE: priced.decode, Phase.REQUEST: priced}
+    for phase, part in parts.items():
+        interval = part.latency_interval_s  # type: ignore[attr-defined]
+        (row,) = found[str(phase), "latency"]
+        assert (row["input_tokens"], row["output_tokens"]) == (256, 64)
+        assert row["lower"] == pytest.approx(interval.lower, rel=1e-9)
+        assert row["upper"] == pytest.approx(interval.upper, rel=1e-9)
+        energy_j, interval = part.energy_j, part.energy_interval_j  # type: ignore[attr-defined]
+        (row,) = found[str(phase), "energy"]
+        if energy_j and row["predicted"]:
+            assert row["lower"] / row["predicted"] == pytest.approx(interval.lower / energy_j)
+            assert row["upper"] / row["predicted"] == pytest.approx(interval.upper / energy_j)
+
+
 def test_energy_of_an_unmetered_phase_is_counted(trained_artifact: Path, tmp_path: Path) -> None:
     """A metered request of a model without prefill power is compared by latency alone."""
     row = f"dsr1-qwen-1.5b,request,256,512,1,13.0,300.0,13.0,{RAIL},t"
@@ -155,8 +184,7 @@ def test_the_command_prints_and_writes(run: Run, trained_artifact: Path, tmp_pat
     assert ("1.5B", "prefill", "latency") in found
     assert ("1.5B", "decode", "energy") in found
     assert max(error["mape_percent"] for error in written["errors"]) < 10.0
-    picture = (tmp_path / "result/measured_vs_predicted.png").read_bytes()
-    assert picture.startswith(b"\x89PNG")
+    assert is_png(tmp_path / "result/measured_vs_predicted.png")
 
 
 def test_json_alone_on_standard_output(run: Run, trained_artifact: Path, tmp_path: Path) -> None:
@@ -182,14 +210,13 @@ def test_rejected_rows_are_counted(run: Run, trained_artifact: Path, tmp_path: P
     assert "in-sample" not in outcome.out
 
 
-def test_without_matplotlib_there_is_no_plot(
+def test_without_its_package_there_is_no_plot(
     run: Run, trained_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing plotting library costs the picture, not the evaluation."""
-    monkeypatch.delitem(sys.modules, "token2metrics.report.plots", raising=False)
-    for name in [name for name in sys.modules if name.startswith("matplotlib")]:
+    for name in [name for name in sys.modules if name.startswith("token2metrics.figures")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "altair", None)
     outcome = run("evaluate", "-a", trained_artifact, "-m", "1.5B", "-o", "result")
     assert outcome.code == 0
     assert "pip install 'token2metrics[plot]'" in outcome.err

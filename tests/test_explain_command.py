@@ -28,7 +28,7 @@ from token2metrics.training.record import ModelEntry
 from token2metrics.vocabulary import CalibrationMethod, Phase
 
 SCREEN_WIDTH = 80
-HEAVY_AND_MODELS = {"torch", "polars", "numpy", "scipy", "matplotlib", "pydantic"}
+HEAVY_AND_MODELS = {"torch", "polars", "numpy", "scipy", "altair", "pydantic"}
 LIBRARY_PROBE = """
 import sys
 import token2metrics.prediction.explain

@@ -17,7 +17,10 @@ HEAVY = {
     "numpy",
     "scipy",
     "dataframely",
-    "matplotlib",
+    "altair",
+    "fastapi",
+    "jinja2",
+    "vl_convert",
     "tokenizers",
     "transformers",
     "httpx2",
@@ -67,6 +70,11 @@ ORDER = (
     "bench",
     "measure",
     "report",
+    "figures",
+    "findings",
+    "page",
+    "service",
+    "client",
     "cli",
 )
 """Modules and packages, each importing only earlier ones."""
@@ -121,6 +129,10 @@ def in_a_new_process(script: str, *arguments: object) -> subprocess.CompletedPro
         (["monitor", "--help"], 0),
         (["monitor", "nowhere.csv", "-a", "nowhere"], 2),
         (["next-points", "--help"], 0),
+        (["report", "--help"], 0),
+        (["report", "-a", "nowhere"], 2),
+        (["serve", "--help"], 0),
+        (["serve", "-a", "nowhere"], 2),
     ],
 )
 def test_light_commands_import_nothing_heavy(arguments: list[str], code: int) -> None:

@@ -12,7 +12,9 @@ EXTRA_OF_PACKAGE = {
     "polars": "fit",
     "scipy": "fit",
     "torch": "fit",
-    "matplotlib": "plot",
+    "altair": "plot",
+    "jinja2": "plot",
+    "vl_convert": "plot",
     "tokenizers": "tokens",
     "gguf": "gguf",
     "httpx2": "measure",
@@ -26,16 +28,23 @@ EXTRA_OF_PACKAGE = {
     "onnxruntime": "test",
     "duckdb": "test",
     "ray": "ray",
+    "fastapi": "serve",
+    "prometheus_client": "serve",
+    "uvicorn": "serve",
 }
 """The extra that installs each optional package."""
 
+ALSO_IN = {"measure": ("polars", "scipy"), "export": ("numpy",)}
+"""What further extras bring, for commands that need no more than one of these."""
+
 
 @contextmanager
-def needing(purpose: str) -> Iterator[None]:
+def needing(purpose: str, extra: str | None = None) -> Iterator[None]:
     """Turn the failed import of an optional package into advice.
 
     Args:
         purpose: What the package is needed for, such as ``training``.
+        extra: The extra for the purpose, which is named where it brings the package.
 
     Raises:
         MissingExtraError: If an import inside the block misses an optional package.
@@ -46,4 +55,5 @@ def needing(purpose: str) -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRA_OF_PACKAGE:
             raise
-        raise MissingExtraError(package, EXTRA_OF_PACKAGE[package], purpose) from error
+        meant = extra if extra and package in ALSO_IN[extra] else EXTRA_OF_PACKAGE[package]
+        raise MissingExtraError(package, meant, purpose) from error

@@ -176,5 +176,6 @@ def _warn_of_unused(
 def draw(found: Comparison, path: Path) -> None:
     """Draw a comparison."""
     with needing("drawing"):
-        from token2metrics.report.comparison_plot import plot_comparison
-    plot_comparison(found, path)
+        from token2metrics.figures.drawing import write_picture
+        from token2metrics.figures.pareto import pareto
+    write_picture(pareto(found), path)

@@ -19,15 +19,16 @@ from token2metrics.cli.options import (
     RuntimeName,
 )
 from token2metrics.cli.session import Session, session_of
-from token2metrics.errors import MissingExtraError
+from token2metrics.errors import DataError, MissingExtraError
 from token2metrics.extras import needing
 from token2metrics.files import legible_json, write_file
+from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.prediction.conditions import Conditions
 from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.evaluation import show_evaluation
 
 if TYPE_CHECKING:
-    import polars as pl
+    from token2metrics.prediction.evaluate import Comparison
 
 EVALUATION = "evaluation"
 RESULT_NAME = "evaluation.json"
@@ -76,7 +77,7 @@ def evaluate(
     comparison = evaluation.evaluate(models, data or bundled_paths())
     folder = directory / EVALUATION if output is None else output
     write_file(folder / RESULT_NAME, legible_json(comparison.evaluation))
-    plot = None if no_plot else _plot(session, comparison.points, folder / PLOT_NAME)
+    plot = None if no_plot else _plot(session, comparison, folder / PLOT_NAME)
     if as_json:
         session.show_json(comparison.evaluation)
     else:
@@ -84,13 +85,16 @@ def evaluate(
         show_evaluation(session.console, comparison.evaluation, written)
 
 
-def _plot(session: Session, points: pl.DataFrame, path: Path) -> Path | None:
+def _plot(session: Session, comparison: Comparison, path: Path) -> Path | None:
     """Draw measured against predicted values; without the package for it, say so."""
     try:
         with needing("plotting"):
-            from token2metrics.report.plots import plot_measured_against_predicted
-    except MissingExtraError as error:
+            from token2metrics.figures.against import measured_against_predicted
+            from token2metrics.figures.drawing import write_picture
+            from token2metrics.figures.evaluated import compared
+        figure = measured_against_predicted(compared(comparison.points), DEFAULT_CONFIDENCE)
+    except (MissingExtraError, DataError) as error:
         session.errors.print(f"no plot: {error}; or give --no-plot", markup=False, soft_wrap=True)
         return None
-    plot_measured_against_predicted(points, path)
+    write_picture(figure, path)
     return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -168,8 +167,9 @@ def _drawing(path: Path | None) -> Callable[[Sequence[Series], Sequence[Event]],
     if path is None:
         return None
     with needing("drawing"):
-        from token2metrics.report.monitor_plot import plot_stream
-    return partial(plot_stream, path=path)
+        from token2metrics.figures.drawing import write_picture
+        from token2metrics.figures.stream import watched_stream
+    return lambda series, events: write_picture(watched_stream(series, events), path)
 
 
 def _limits(

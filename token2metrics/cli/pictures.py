@@ -9,8 +9,7 @@ import typer
 
 from token2metrics.cli.options import OUTPUT
 from token2metrics.errors import ConfigurationError
-
-PICTURE_SUFFIXES = (".png", ".svg")
+from token2metrics.figures.suffixes import SUFFIXES
 
 
 def _drawable(path: Path | None) -> Path | None:
@@ -19,9 +18,9 @@ def _drawable(path: Path | None) -> Path | None:
     Raises:
         ConfigurationError: If the name ends otherwise.
     """
-    if path is not None and path.suffix.lower() not in PICTURE_SUFFIXES:
+    if path is not None and path.suffix.lower() not in SUFFIXES:
         raise ConfigurationError(
-            f"expected --plot FILE to end in {' or '.join(PICTURE_SUFFIXES)}, got {path}"
+            f"expected --plot FILE to end in {' or '.join(SUFFIXES)}, got {path}"
         )
     return path
 

@@ -204,5 +204,6 @@ def _show_frontiers(
 def _draw(frontiers: Sequence[Frontier], path: Path) -> None:
     """Draw frontiers."""
     with needing("drawing"):
-        from token2metrics.report.frontier_picture import plot_frontiers
-    plot_frontiers(frontiers, path)
+        from token2metrics.figures.drawing import write_picture
+        from token2metrics.figures.frontier import longest_answers
+    write_picture(longest_answers(frontiers), path)

@@ -18,7 +18,14 @@ from token2metrics.prediction.evaluated_groups import Group, prepare_groups
 from token2metrics.prediction.expressions import expressions
 from token2metrics.prediction.phase_expressions import phase_costs
 from token2metrics.prediction.polars_algebra import ALGEBRA, GROUND
-from token2metrics.prediction.quantities import Asked, lifted
+from token2metrics.prediction.quantities import (
+    ENERGY,
+    EXTRAPOLATED,
+    LATENCY,
+    Asked,
+    ends_of,
+    lifted,
+)
 from token2metrics.prediction.result import Evaluation, EvaluationReading, MetricErrors
 from token2metrics.vocabulary import Phase
 
@@ -26,15 +33,20 @@ PERCENT = 100.0
 NINETIETH = 0.9
 INPUT, OUTPUT = pl.col("input_tokens"), pl.col("output_tokens")
 ONE_SAMPLE = Asked(INPUT, OUTPUT, DEFAULT_CONFIDENCE, SINGLE)
-MEASURED, PREDICTED = "measured", "predicted"
+MEASURED, PREDICTED, LOWER, UPPER = "measured", "predicted", "lower", "upper"
+TOKENS = ("input_tokens", "output_tokens")
+METERED = ("energy", "power")
+STEMS = {Phase.PREFILL: "prefill_", Phase.DECODE: "decode_", Phase.REQUEST: ""}
+"""How the predicted quantities of each kind of row begin."""
+
 SEVERAL = "latency of several"
 """Metric of the latency of several samples at once."""
 
 IDENTITY = ("model", "name", "device", "phase", "metric")
 POINT_SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(IDENTITY, pl.String),
-    MEASURED: pl.Float64,
-    PREDICTED: pl.Float64,
+    **dict.fromkeys(TOKENS, pl.Int64),
+    **dict.fromkeys((MEASURED, PREDICTED, LOWER, UPPER), pl.Float64),
     "extrapolated": pl.Boolean,
 }
 
@@ -45,7 +57,8 @@ class Comparison:
 
     Attributes:
         evaluation: Errors and counts.
-        points: One row per compared number: model, phase, metric, measured and predicted.
+        points: One row per compared number: model, phase, metric, token counts, measured,
+            predicted, and the interval around it.
     """
 
     evaluation: Evaluation
@@ -216,17 +229,28 @@ def _metric(
     predicted: pl.Expr,
     asked: Asked[pl.Expr] = ONE_SAMPLE,
 ) -> pl.DataFrame:
-    """Set the measured beside the predicted values of one metric."""
+    """Set the measured beside the predicted values of one metric, with their intervals.
+
+    That of an energy over a meter's window, and of its mean power, reaches as far, in percent, as
+    that of the phase's own energy.
+    """
     record = model.record
     names = (record.id, record.name, record.device, str(kind), metric)
-    outside = expressions(
+    priced = expressions(
         model, asked.input_tokens, asked.output_tokens, asked.confidence, asked.parallel
-    )["extrapolated"]
+    )
+    metered = metric in METERED
+    quantity = f"{STEMS[kind]}{ENERGY if metered else LATENCY}"
+    scale = predicted / priced[quantity] if metered else pl.lit(1.0)
+    lower, upper = (scale * priced[end] for end in ends_of(quantity))
     return rows.select(
         *(pl.lit(name).alias(column) for column, name in zip(IDENTITY, names, strict=True)),
+        *TOKENS,
         measured.alias(MEASURED),
         predicted.alias(PREDICTED),
-        outside,
+        lower.fill_nan(None).alias(LOWER),
+        upper.fill_nan(None).alias(UPPER),
+        priced[EXTRAPOLATED],
     )
 
 
