@@ -1,0 +1,1 @@
+"""What there is to say about trained models: findings, a verdict in words, and the pictures."""
