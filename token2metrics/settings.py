@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         log_level: Least severe messages that are logged.
         threads: Threads of a fit; fits are small, so one is usually fastest.
         torch_device: Where fits run, such as ``cpu`` or ``cuda``.
+        token: Token that whoever asks the service has to show.
     """
 
     model_config = SettingsConfigDict(
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     threads: Annotated[int, Field(ge=1)] = 1
     torch_device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    token: SecretStr | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -93,7 +95,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise first_problem(error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"cannot read {settings_file()}: {error}") from error
 
 

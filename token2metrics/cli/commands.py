@@ -19,6 +19,9 @@ COMMANDS = {
     "plan": "Find the longest request that keeps limits of time, energy, power or cost.",
     "explain": "Explain predictions: the terms, law, factors, prior and rows behind them.",
     "evaluate": "Compare predictions with measurements: MAPE, median, bias and 90th percentile.",
+    "report": (
+        "Draw what there is to say about trained models: a page, a model card, or single pictures."
+    ),
     "bench": "Refit other predictors on your rows and compare them with this one.",
     "ingest": "Convert the results of benchmark tools and servers into a table that train reads.",
     "doctor": "Find the defects of measurements, with their evidence.",
@@ -38,6 +41,7 @@ COMMANDS = {
     "score": "Predict every request of traces of any size, with totals and percentiles.",
     "batch-predict": "Predict every request of a table.",
     "export": "Write trained models as ONNX, SQL, Python, C or JavaScript that predicts by itself.",
+    "serve": ("Answer predictions, plans and comparisons over HTTP, and watch whether they hold."),
     "count-tokens": "Count the tokens of a text with a local tokenizer.json.",
 }
 """What every command is for, in the order of the help: the first paragraph of its docstring.

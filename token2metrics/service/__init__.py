@@ -1,0 +1,1 @@
+"""A service that answers over HTTP what the commands answer: predictions, plans, comparisons."""
