@@ -22,8 +22,8 @@ from msgspec.structs import replace
 from uvicorn import Server
 
 from token2metrics.given_settings import ENVIRONMENT_PREFIX
+from token2metrics.service.layers.log import JsonLines
 from token2metrics.service.listening import listen, url_of
-from token2metrics.service.log import JsonLines
 from token2metrics.service.running import config_of
 from token2metrics.service.setup import Setup
 

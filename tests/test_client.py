@@ -38,7 +38,7 @@ from token2metrics.planning.plan import longest_answer, longest_prompt
 from token2metrics.prediction.money import prices_on
 from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Prediction
-from token2metrics.service.asked import AskedQuality, PredictRequest
+from token2metrics.service.operations.asked import AskedQuality, PredictRequest
 from token2metrics.vocabulary import MAX_TOKENS
 
 MODEL = "1.5B"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.conftest import Run, refused
 from tests.scripted_server import answer, scripted
-from token2metrics.service.auth import OPEN_PATHS
+from token2metrics.service.layers.auth import OPEN_PATHS
 
 ROOT = Path(__file__).parent.parent
 PORT = "8000"

@@ -24,11 +24,11 @@ from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import prices_on
 from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Prediction
-from token2metrics.service import choices
 from token2metrics.service.app import build_app
-from token2metrics.service.asgi import Application
-from token2metrics.service.exploring import policy_of
-from token2metrics.service.known import Models
+from token2metrics.service.http.asgi import Application
+from token2metrics.service.operations import choices
+from token2metrics.service.operations.exploring import policy_of
+from token2metrics.service.operations.known import Models
 from token2metrics.service.options import ServiceOptions
 from token2metrics.service.serving import Serving
 from token2metrics.vocabulary import MAX_PARALLEL, Phase

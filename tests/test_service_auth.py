@@ -11,10 +11,10 @@ import pytest
 from tests.conftest import Run, refused
 from tests.serving import REQUEST, Listening, listening
 from token2metrics.errors import ConfigurationError
-from token2metrics.service.auth import is_local_name
+from token2metrics.service.layers.auth import is_local_name
+from token2metrics.service.layers.tokens import LONGEST, checked_token, token_in
 from token2metrics.service.listening import is_loopback
 from token2metrics.service.setup import Setup
-from token2metrics.service.tokens import LONGEST, checked_token, token_in
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PATHS = ("/", "/v1/models", "/openapi.json", "/metrics", "/v1/monitor", "/nothing")

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from token2metrics.service.answering import send_json
-from token2metrics.service.asgi import Message, Receive, Scope, Send
-from token2metrics.service.direct import Direct
+from token2metrics.service.http.answering import send_json
+from token2metrics.service.http.asgi import Message, Receive, Scope, Send
+from token2metrics.service.layers.direct import Direct
 
 NOTHING: Message = {"type": "http.request", "body": b"", "more_body": False}
 

@@ -19,7 +19,7 @@ from random import Random
 from tests.serving import ROOT, Answer, Service, is_alive, serving, started, wait_until
 from tests.test_service_reload import relevel, spoil
 from token2metrics.artifact.load import load_artifact
-from token2metrics.service.metrics_folder import FOLDER_VARIABLE
+from token2metrics.service.layers.metrics_folder import FOLDER_VARIABLE
 
 KILLS = 2
 SENDERS = 3

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.serving import REQUEST, Listening, listening, read_to_end, wait_until
 from token2metrics.errors import ConfigurationError
-from token2metrics.service.limits import Limits
-from token2metrics.service.nesting import is_nested_deeper
+from token2metrics.service.layers.limits import Limits
+from token2metrics.service.layers.nesting import is_nested_deeper
 from token2metrics.service.setup import Setup
 
 MOST_BYTES, MOST_SECONDS, MOST_CONNECTIONS = 20_000, 1.0, 12

@@ -14,10 +14,10 @@ from filelock import FileLock
 from tests.serving import JSON, REQUEST, Listening, listening, wait_until
 from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.prediction.predictor import Predictor
-from token2metrics.service import ledger as ledgers
-from token2metrics.service import observing
-from token2metrics.service.ledger import Ledger
-from token2metrics.service.limits import Limits
+from token2metrics.service.layers.limits import Limits
+from token2metrics.service.observing import committing
+from token2metrics.service.observing import ledger as ledgers
+from token2metrics.service.observing.ledger import Ledger
 from token2metrics.service.setup import Setup
 
 FINISHED = {**REQUEST, "latency_s": 3.2}
@@ -131,7 +131,7 @@ def test_too_much_that_waits_is_refused(
     trained_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others are told to come back; what was taken is answered."""
-    monkeypatch.setattr(observing, "MOST_WAITING", 10)
+    monkeypatch.setattr(committing, "MOST_WAITING", 10)
     state = tmp_path / "state"
     setup = Setup(directory=trained_artifact, state=state)
     with listening(setup, tmp_path / "log") as service, ThreadPoolExecutor(CLIENTS) as threads:

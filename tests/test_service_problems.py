@@ -17,11 +17,11 @@ from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import longest_answer
 from token2metrics.prediction.predictor import Predictor
 from token2metrics.service.app import build_app
-from token2metrics.service.asgi import Application, Receive, Scope, Send
-from token2metrics.service.explained import KINDS
-from token2metrics.service.operation import Documented, Operation
+from token2metrics.service.http.asgi import Application, Receive, Scope, Send
+from token2metrics.service.http.operation import Documented, Operation
+from token2metrics.service.http.problems import MOST_WRONG, Problem
+from token2metrics.service.operations.explained import KINDS
 from token2metrics.service.options import ServiceOptions
-from token2metrics.service.problems import MOST_WRONG, Problem
 from token2metrics.service.serving import Serving
 
 SMALL = {"input_tokens": 512, "output_tokens": 128}

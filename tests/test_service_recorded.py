@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from token2metrics.service.asgi import BODY, START, Message, Receive, Scope, Send
-from token2metrics.service.log import MOST_LINES, JsonLines, RequestLog
-from token2metrics.service.metrics import Metrics
-from token2metrics.service.recorded import OTHER, Recorded
+from token2metrics.service.http.asgi import BODY, START, Message, Receive, Scope, Send
+from token2metrics.service.layers.log import MOST_LINES, JsonLines, RequestLog
+from token2metrics.service.layers.metrics import Metrics
+from token2metrics.service.layers.recorded import OTHER, Recorded
 
 SECRET = "what-was-asked"
 PATH = "/v1/predict"

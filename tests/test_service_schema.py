@@ -18,14 +18,14 @@ from benchmarks.service_fuzz import fuzzed_rows
 from tests.asgi import asked
 from tests.serving import Service, serving
 from token2metrics.prediction.result import Prediction
-from token2metrics.service import asked as bodies
 from token2metrics.service.app import build_app
-from token2metrics.service.asgi import Application
-from token2metrics.service.asked import Asked, PlanRequest, PredictRequest
-from token2metrics.service.describing import schemas_of, struct_types
-from token2metrics.service.explained import ExplainEndpoint
-from token2metrics.service.known import Models
-from token2metrics.service.operation import Documented, HeaderTold, Operation
+from token2metrics.service.http.asgi import Application
+from token2metrics.service.http.operation import Documented, HeaderTold, Operation
+from token2metrics.service.operations import asked as bodies
+from token2metrics.service.operations.asked import Asked, PlanRequest, PredictRequest
+from token2metrics.service.operations.describing import schemas_of, struct_types
+from token2metrics.service.operations.explained import ExplainEndpoint
+from token2metrics.service.operations.known import Models
 from token2metrics.service.options import ServiceOptions
 from token2metrics.service.serving import Serving
 

@@ -22,15 +22,15 @@ from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.monitoring.result import MonitorReport
 from token2metrics.monitoring.summary import report
 from token2metrics.prediction.predictor import Predictor
-from token2metrics.service.ledger import MOST_BATCHES, Answered, Ledger, Totals
-from token2metrics.service.observed import (
+from token2metrics.service.observing.ledger import MOST_BATCHES, Answered, Ledger, Totals
+from token2metrics.service.observing.observed import (
     Batch,
     FinishedRequest,
     KeyReusedError,
     Observed,
     StateError,
 )
-from token2metrics.service.recorder import Recorder
+from token2metrics.service.observing.recorder import Recorder
 from token2metrics.service.serving import Serving
 from token2metrics.vocabulary import Phase
 

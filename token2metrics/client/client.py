@@ -17,9 +17,9 @@ from token2metrics.planning.frontier import Frontier
 from token2metrics.planning.limits import Limits
 from token2metrics.planning.plan import Plan
 from token2metrics.prediction.result import Prediction
-from token2metrics.service.asked import PredictRequest
-from token2metrics.service.known import Models
-from token2metrics.service.observed import Observed
+from token2metrics.service.observing.observed import Observed
+from token2metrics.service.operations.asked import PredictRequest
+from token2metrics.service.operations.known import Models
 from token2metrics.service.options import ServiceOptions
 
 DEFAULT_TIMEOUT_S = 10.0

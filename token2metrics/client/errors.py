@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from token2metrics.errors import Token2MetricsError
-from token2metrics.service.problems import Wrong
+from token2metrics.service.http.problems import Wrong
 
 
 class ServiceError(Token2MetricsError):

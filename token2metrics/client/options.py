@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from token2metrics.comparing.comparison import Objective
-from token2metrics.service.asked import AskedQuality
+from token2metrics.service.operations.asked import AskedQuality
 
 
 class PriceOptions(TypedDict, total=False):

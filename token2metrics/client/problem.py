@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from token2metrics.service.problems import Wrong
+from token2metrics.service.http.problems import Wrong
 
 NO_DETAIL = "it does not say why"
 

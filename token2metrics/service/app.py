@@ -10,12 +10,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from token2metrics.service.answering import ENCODE
-from token2metrics.service.document import TITLE
-from token2metrics.service.operation import Operation
-from token2metrics.service.operations import build_operations
-from token2metrics.service.options import ServiceOptions
-from token2metrics.service.problems import (
+from token2metrics.service.http.answering import ENCODE
+from token2metrics.service.http.operation import Operation
+from token2metrics.service.http.problems import (
     CONTENT_TYPE,
     FAILED,
     METHOD,
@@ -23,6 +20,9 @@ from token2metrics.service.problems import (
     Kind,
     ProblemError,
 )
+from token2metrics.service.operations.document import TITLE
+from token2metrics.service.operations.roster import build_operations
+from token2metrics.service.options import ServiceOptions
 from token2metrics.service.serving import Serving
 
 MOST_ASIDE = 2

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from uvicorn import Server
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from token2metrics.service.connections import GuardedConfig
-from token2metrics.service.log import log_settings
-from token2metrics.service.metrics_folder import FOLDER_VARIABLE
+from token2metrics.service.layers.connections import GuardedConfig
+from token2metrics.service.layers.log import log_settings
+from token2metrics.service.layers.metrics_folder import FOLDER_VARIABLE
 from token2metrics.service.setup import Setup
 from token2metrics.service.worker import build_service
 

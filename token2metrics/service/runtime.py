@@ -12,10 +12,10 @@ from pathlib import Path
 from token2metrics.errors import Token2MetricsError
 from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.service.following import follow_parent, is_orphan
-from token2metrics.service.ledger import Ledger
-from token2metrics.service.metrics import metrics
-from token2metrics.service.observing import Observing
-from token2metrics.service.recorder import Recorder
+from token2metrics.service.layers.metrics import metrics
+from token2metrics.service.observing.committing import Observing
+from token2metrics.service.observing.ledger import Ledger
+from token2metrics.service.observing.recorder import Recorder
 from token2metrics.service.serving import Serving
 
 LOOK_EVERY_S = 1.0

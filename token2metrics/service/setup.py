@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from token2metrics.monitoring.options import MonitorOptions
-from token2metrics.service.limits import Limits
+from token2metrics.service.layers.limits import Limits
 from token2metrics.service.options import ServiceOptions
 
 

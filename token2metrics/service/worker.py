@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from token2metrics.service.app import build_app
-from token2metrics.service.asgi import Application
-from token2metrics.service.auth import Authorised
-from token2metrics.service.direct import Direct
-from token2metrics.service.health import health_operations
-from token2metrics.service.limits import Limited
-from token2metrics.service.log import RequestLog
-from token2metrics.service.metrics import metrics
-from token2metrics.service.observe import observe_operations
-from token2metrics.service.recorded import Recorded
+from token2metrics.service.http.asgi import Application
+from token2metrics.service.layers.auth import Authorised
+from token2metrics.service.layers.direct import Direct
+from token2metrics.service.layers.limits import Limited
+from token2metrics.service.layers.log import RequestLog
+from token2metrics.service.layers.metrics import metrics
+from token2metrics.service.layers.recorded import Recorded
+from token2metrics.service.observing.observe import observe_operations
+from token2metrics.service.operations.health import health_operations
 from token2metrics.service.runtime import Runtime
 from token2metrics.service.setup import Setup
 

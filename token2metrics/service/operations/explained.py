@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from token2metrics.prediction.result import Result
-from token2metrics.service import problems, refusing
-from token2metrics.service.answering import send_json, send_problem
-from token2metrics.service.asgi import Receive, Scope, Send
-from token2metrics.service.operation import Documented, Operation
-from token2metrics.service.problems import NOT_FOUND, TYPES, Kind, ProblemError
+from token2metrics.service.http import problems, refusing
+from token2metrics.service.http.answering import send_json, send_problem
+from token2metrics.service.http.asgi import Receive, Scope, Send
+from token2metrics.service.http.operation import Documented, Operation
+from token2metrics.service.http.problems import NOT_FOUND, TYPES, Kind, ProblemError
 
 PARAMETER = "name"
 PATH = f"{TYPES}{{{PARAMETER}}}"

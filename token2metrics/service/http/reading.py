@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from threading import Lock
 
-from token2metrics.service.answering import OK, send_content
-from token2metrics.service.asgi import Header, Receive, Scope, Send
+from token2metrics.service.http.answering import OK, send_content
+from token2metrics.service.http.asgi import Header, Receive, Scope, Send
 from token2metrics.service.serving import Served, Serving
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from token2metrics.errors import ConfigurationError
-from token2metrics.service.answering import send_problem
-from token2metrics.service.asgi import (
+from token2metrics.service.http.answering import send_problem
+from token2metrics.service.http.asgi import (
     HTTP,
     REQUEST,
     Application,
@@ -16,9 +16,9 @@ from token2metrics.service.asgi import (
     Send,
     header_of,
 )
-from token2metrics.service.nesting import is_nested_deeper
-from token2metrics.service.problems import INVALID, TOO_LARGE, ProblemError
-from token2metrics.service.refusing import BUSY, CLOSING, SOON
+from token2metrics.service.http.problems import INVALID, TOO_LARGE, ProblemError
+from token2metrics.service.http.refusing import BUSY, CLOSING, SOON
+from token2metrics.service.layers.nesting import is_nested_deeper
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

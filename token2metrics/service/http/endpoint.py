@@ -12,10 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
-from token2metrics.service.answering import send_json, send_problem
-from token2metrics.service.asgi import Receive, Scope, Send
-from token2metrics.service.bodies import BodyReader, DisconnectedError, read_body
-from token2metrics.service.problems import ProblemError
+from token2metrics.service.http.answering import send_json, send_problem
+from token2metrics.service.http.asgi import Receive, Scope, Send
+from token2metrics.service.http.bodies import BodyReader, DisconnectedError, read_body
+from token2metrics.service.http.problems import ProblemError
 
 One = TypeVar("One")
 

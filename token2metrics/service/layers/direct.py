@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from token2metrics.service.asgi import HTTP, Application, Receive, Scope, Send
+from token2metrics.service.http.asgi import HTTP, Application, Receive, Scope, Send
 
 PARAMETER = "{"
 """Begins what varies in an address; such addresses are the framework's to match."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from token2metrics.artifact.digest import digest_of
 from token2metrics.monitoring.result import MonitorReport
-from token2metrics.service.answering import send_json, send_problem
-from token2metrics.service.asgi import Receive, Scope, Send, header_of
-from token2metrics.service.bodies import BodyReader, DisconnectedError, one_or_many, read_body
-from token2metrics.service.observed import (
+from token2metrics.service.http.answering import send_json, send_problem
+from token2metrics.service.http.asgi import Receive, Scope, Send, header_of
+from token2metrics.service.http.bodies import BodyReader, DisconnectedError, one_or_many, read_body
+from token2metrics.service.http.operation import Documented, HeaderTold, Operation
+from token2metrics.service.http.problems import INVALID, KEY_REUSED, ProblemError
+from token2metrics.service.http.refusing import BUSY, SOON, UNSAVED
+from token2metrics.service.observing.committing import Observing
+from token2metrics.service.observing.observed import (
     Batch,
     BusyError,
     FinishedRequest,
@@ -15,10 +19,6 @@ from token2metrics.service.observed import (
     Observed,
     StateError,
 )
-from token2metrics.service.observing import Observing
-from token2metrics.service.operation import Documented, HeaderTold, Operation
-from token2metrics.service.problems import INVALID, KEY_REUSED, ProblemError
-from token2metrics.service.refusing import BUSY, SOON, UNSAVED
 from token2metrics.service.serving import Served
 
 OBSERVE_PATH, MONITOR_PATH = "/v1/observe", "/v1/monitor"

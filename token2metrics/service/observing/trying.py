@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from token2metrics.service.ledger import Ledger
-from token2metrics.service.recorder import Recorder
+from token2metrics.service.observing.ledger import Ledger
+from token2metrics.service.observing.recorder import Recorder
 from token2metrics.service.serving import Serving
 from token2metrics.service.setup import Setup
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from token2metrics.service.asgi import DISCONNECT, Receive, Scope
-from token2metrics.service.problems import (
+from token2metrics.service.http.asgi import DISCONNECT, Receive, Scope
+from token2metrics.service.http.problems import (
     INVALID,
     MALFORMED,
     MEDIA_TYPE,

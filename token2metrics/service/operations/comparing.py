@@ -14,8 +14,8 @@ from token2metrics.comparing.totals import percentiles, request_totals
 from token2metrics.errors import RequestError
 from token2metrics.prediction.money import prices_on
 from token2metrics.prediction.workload import single_request
-from token2metrics.service.asked import CompareRequest
-from token2metrics.service.one_or_many import Question
+from token2metrics.service.operations.asked import CompareRequest
+from token2metrics.service.operations.one_or_many import Question
 from token2metrics.service.serving import Served
 
 AT_ONCE = 0

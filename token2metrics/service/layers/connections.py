@@ -10,10 +10,10 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from token2metrics.service.limits import Limits
-from token2metrics.service.metrics import metrics
-from token2metrics.service.problems import SLOW_BODY, TOO_SLOW, Kind, ProblemError
-from token2metrics.service.refusing import BUSY, LONG_HEAD, NOT_HTTP, SLOW_HEAD, refusal_bytes
+from token2metrics.service.http.problems import SLOW_BODY, TOO_SLOW, Kind, ProblemError
+from token2metrics.service.http.refusing import BUSY, LONG_HEAD, NOT_HTTP, SLOW_HEAD, refusal_bytes
+from token2metrics.service.layers.limits import Limits
+from token2metrics.service.layers.metrics import metrics
 
 LOOK_EVERY_S = 0.5
 """How often a connection is looked at; nothing is done for a single request."""

@@ -8,7 +8,7 @@ from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.money import prices_on
 from token2metrics.prediction.predictor import Predictor
 from token2metrics.prediction.result import Prices
-from token2metrics.service.asked import OfModel
+from token2metrics.service.operations.asked import OfModel
 from token2metrics.service.serving import Served, Serving
 
 MOST_CHOICES = 4_096

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from token2metrics.prediction.result import Result
-from token2metrics.service.answering import send_content, send_json
-from token2metrics.service.asgi import Receive, Scope, Send
-from token2metrics.service.log import timestamp
-from token2metrics.service.metrics import CONTENT_TYPE, Metrics
-from token2metrics.service.operation import Documented, Operation
+from token2metrics.service.http.answering import send_content, send_json
+from token2metrics.service.http.asgi import Receive, Scope, Send
+from token2metrics.service.http.operation import Documented, Operation
+from token2metrics.service.layers.log import timestamp
+from token2metrics.service.layers.metrics import CONTENT_TYPE, Metrics
 from token2metrics.service.serving import Serving
 
 OK = 200

@@ -18,8 +18,8 @@ from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.monitoring.result import Event, MonitorReport
 from token2metrics.monitoring.summary import report
 from token2metrics.prediction.predictor import Predictor
-from token2metrics.service.ledger import Answered, Ledger, Totals
-from token2metrics.service.observed import (
+from token2metrics.service.observing.ledger import Answered, Ledger, Totals
+from token2metrics.service.observing.observed import (
     MOST_SHOWN,
     Batch,
     KeyReusedError,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from token2metrics.prediction.result import Prediction
-from token2metrics.service.asked import PredictRequest
-from token2metrics.service.choices import Choices, names_of_first
-from token2metrics.service.one_or_many import Question
+from token2metrics.service.operations.asked import PredictRequest
+from token2metrics.service.operations.choices import Choices, names_of_first
+from token2metrics.service.operations.one_or_many import Question
 from token2metrics.service.serving import Served
 
 AT_ONCE = 50

@@ -10,8 +10,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from token2metrics.service.answering import send_problem
-from token2metrics.service.asgi import (
+from token2metrics.service.http.answering import send_problem
+from token2metrics.service.http.asgi import (
     HTTP,
     START,
     Application,
@@ -21,9 +21,9 @@ from token2metrics.service.asgi import (
     Scope,
     Send,
 )
-from token2metrics.service.log import RequestLog
-from token2metrics.service.metrics import Metrics
-from token2metrics.service.problems import CONTENT_TYPE, FAILED, ProblemError
+from token2metrics.service.http.problems import CONTENT_TYPE, FAILED, ProblemError
+from token2metrics.service.layers.log import RequestLog
+from token2metrics.service.layers.metrics import Metrics
 
 SAFE_HEADERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),

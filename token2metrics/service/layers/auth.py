@@ -7,10 +7,10 @@ import ipaddress
 from base64 import b64decode
 from functools import lru_cache
 
-from token2metrics.service.answering import send_problem
-from token2metrics.service.asgi import HTTP, Application, Receive, Scope, Send, header_of
-from token2metrics.service.problems import UNAUTHORIZED, ProblemError
-from token2metrics.service.refusing import CLOSING, MISDIRECTED
+from token2metrics.service.http.answering import send_problem
+from token2metrics.service.http.asgi import HTTP, Application, Receive, Scope, Send, header_of
+from token2metrics.service.http.problems import UNAUTHORIZED, ProblemError
+from token2metrics.service.http.refusing import CLOSING, MISDIRECTED
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What is asked by who looks after the process, and tells nothing else."""

@@ -14,11 +14,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from token2metrics.errors import DataError, RequestError
-from token2metrics.service.bodies import BodyReader, one_or_many
-from token2metrics.service.choices import Choices
-from token2metrics.service.endpoint import JsonEndpoint
-from token2metrics.service.operation import Documented, Operation
-from token2metrics.service.problems import UNANSWERABLE, ProblemError, Wrong, in_fields
+from token2metrics.service.http.bodies import BodyReader, one_or_many
+from token2metrics.service.http.endpoint import JsonEndpoint
+from token2metrics.service.http.operation import Documented, Operation
+from token2metrics.service.http.problems import UNANSWERABLE, ProblemError, Wrong, in_fields
+from token2metrics.service.operations.choices import Choices
 from token2metrics.service.serving import Served
 
 MANY_TELLS = (

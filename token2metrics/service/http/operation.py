@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from token2metrics.service.asgi import Application
-from token2metrics.service.problems import Kind
+from token2metrics.service.http.asgi import Application
+from token2metrics.service.http.problems import Kind
 from token2metrics.service.serving import Served
 
 Example = Callable[[Served], Any]

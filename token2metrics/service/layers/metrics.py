@@ -15,9 +15,9 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from token2metrics.service.metrics_folder import FOLDER_VARIABLE
-from token2metrics.service.observed import Observed
-from token2metrics.service.recorder import Outcome
+from token2metrics.service.layers.metrics_folder import FOLDER_VARIABLE
+from token2metrics.service.observing.observed import Observed
+from token2metrics.service.observing.recorder import Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -10,10 +10,8 @@ import msgspec
 
 from token2metrics import __version__
 from token2metrics.errors import Token2MetricsError
-from token2metrics.service.auth import OPEN_PATHS
-from token2metrics.service.describing import Schema, schemas_of
-from token2metrics.service.operation import Documented, Operation
-from token2metrics.service.problems import (
+from token2metrics.service.http.operation import Documented, Operation
+from token2metrics.service.http.problems import (
     CONTENT_TYPE,
     FAILED,
     INVALID,
@@ -27,7 +25,9 @@ from token2metrics.service.problems import (
     Problem,
     ProblemError,
 )
-from token2metrics.service.refusing import BUSY, LONG_HEAD, MISDIRECTED
+from token2metrics.service.http.refusing import BUSY, LONG_HEAD, MISDIRECTED
+from token2metrics.service.layers.auth import OPEN_PATHS
+from token2metrics.service.operations.describing import Schema, schemas_of
 from token2metrics.service.serving import Served
 
 OPENAPI_VERSION = "3.1.0"

@@ -7,9 +7,9 @@ from concurrent.futures import Executor
 from html import unescape
 
 from token2metrics.extras import needing
-from token2metrics.service.asgi import Header
-from token2metrics.service.operation import Documented, Operation
-from token2metrics.service.reading import Content, ReadEndpoint
+from token2metrics.service.http.asgi import Header
+from token2metrics.service.http.operation import Documented, Operation
+from token2metrics.service.http.reading import Content, ReadEndpoint
 from token2metrics.service.serving import Served, Serving
 
 PATH = "/"

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from token2metrics.monitoring.result import MonitorReport
-from token2metrics.service.observed import Batch, BusyError, Observed
-from token2metrics.service.recorder import Outcome, Recorder
+from token2metrics.service.observing.observed import Batch, BusyError, Observed
+from token2metrics.service.observing.recorder import Outcome, Recorder
 
 MOST_WAITING = 50_000
 """Finished requests that may wait for the disk in one process."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from token2metrics.service.asgi import BODY, START, Header, Send
-from token2metrics.service.problems import CONTENT_TYPE, ProblemError
+from token2metrics.service.http.asgi import BODY, START, Header, Send
+from token2metrics.service.http.problems import CONTENT_TYPE, ProblemError
 
 JSON = b"application/json"
 OK = 200

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from token2metrics.prediction.result import Result
-from token2metrics.service.asgi import Header
+from token2metrics.service.http.asgi import Header
 
 CONTENT_TYPE = b"application/problem+json"
 TYPES = "/problems/"

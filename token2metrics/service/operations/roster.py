@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from token2metrics.service.answering import ENCODE
-from token2metrics.service.choices import CurrentChoices
-from token2metrics.service.comparing import compare_question
-from token2metrics.service.document import Writer
-from token2metrics.service.explained import explain_operation
-from token2metrics.service.exploring import explore_operation
-from token2metrics.service.known import Models, known_models
-from token2metrics.service.one_or_many import operation_of
-from token2metrics.service.operation import Documented, Operation
+from token2metrics.service.http.answering import ENCODE
+from token2metrics.service.http.operation import Documented, Operation
+from token2metrics.service.http.reading import Content, ReadEndpoint
+from token2metrics.service.operations.choices import CurrentChoices
+from token2metrics.service.operations.comparing import compare_question
+from token2metrics.service.operations.document import Writer
+from token2metrics.service.operations.explained import explain_operation
+from token2metrics.service.operations.exploring import explore_operation
+from token2metrics.service.operations.known import Models, known_models
+from token2metrics.service.operations.one_or_many import operation_of
+from token2metrics.service.operations.planning import plan_question
+from token2metrics.service.operations.predicting import predict_question
 from token2metrics.service.options import ServiceOptions
-from token2metrics.service.planning import plan_question
-from token2metrics.service.predicting import predict_question
-from token2metrics.service.reading import Content, ReadEndpoint
 from token2metrics.service.serving import Served, Serving
 
 MODELS_PATH, DOCUMENT_PATH = "/v1/models", "/openapi.json"

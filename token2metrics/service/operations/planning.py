@@ -10,9 +10,9 @@ from token2metrics.planning.frontier import NO_TOKEN, Frontier
 from token2metrics.planning.limits import Demand, Limits
 from token2metrics.planning.plan import Plan, longest_answer, longest_prompt, most_tokens
 from token2metrics.prediction.model_predictor import ModelPredictor
-from token2metrics.service.asked import AskedLimits, PlanRequest
-from token2metrics.service.choices import Choices, names_of_first
-from token2metrics.service.one_or_many import Question
+from token2metrics.service.operations.asked import AskedLimits, PlanRequest
+from token2metrics.service.operations.choices import Choices, names_of_first
+from token2metrics.service.operations.one_or_many import Question
 from token2metrics.service.serving import Served
 
 AT_ONCE = 0

@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 import msgspec
 
-from token2metrics.service.asgi import Header
-from token2metrics.service.problems import CONTENT_TYPE, Kind, ProblemError
+from token2metrics.service.http.asgi import Header
+from token2metrics.service.http.problems import CONTENT_TYPE, Kind, ProblemError
 
 NOT_HTTP = Kind("not-http", 400, "This is not HTTP", "Send requests of HTTP/1.1.")
 SLOW_HEAD = Kind("slow-headers", 408, "The headers did not come in time", "Send them at once.")

@@ -1,0 +1,1 @@
+"""What every answer over HTTP is made of: bodies, operations, problems."""

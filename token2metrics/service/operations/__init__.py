@@ -1,0 +1,1 @@
+"""What the service can be asked, an operation a module, and its OpenAPI document."""
