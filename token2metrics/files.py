@@ -1,6 +1,7 @@
 """Write result files so that a crash at any moment leaves the old ones whole."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,13 @@ import msgspec
 from token2metrics.errors import ConfigurationError
 
 JSON_INDENT = 2
+
+FORMULA = "^[\\s\\x00]*[=+\\-@\uff1d\uff0b\uff0d\uff20]."
+"""A cell that spreadsheet programs take for a formula: a sign, in either width, and more."""
+
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+QUOTE = "'"
+"""What makes a cell text, as OWASP advises."""
 
 Jsonable = msgspec.Struct | Sequence[msgspec.Struct] | Mapping[str, int]
 
@@ -34,7 +42,9 @@ def replacing(path: Path) -> Iterator[Path]:
             if partial.exists():
                 partial.replace(path)
     except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from error
+        is_under_file = path.parent.is_file()
+        reason = f"{path.parent} is a file" if is_under_file else error.strerror or error
+        raise ConfigurationError(f"cannot write {path}: {reason}") from error
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -59,6 +69,18 @@ def remove_stale(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigurationError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def inert_text(text: str) -> str:
+    """Return a text that no spreadsheet program takes for a formula; plain numbers stay.
+
+    Excel, Calc and Sheets run formulas, which can start programs or send cells away.
+
+    Args:
+        text: A cell of a CSV file, or the name of a column.
+    """
+    is_formula = re.match(FORMULA, text, re.DOTALL) and not re.fullmatch(NUMBER, text)
+    return QUOTE + text if is_formula else text
 
 
 def legible_json(result: Jsonable) -> bytes:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
 from token2metrics.vocabulary import Phase
+
+INT64_MAX = (1 << 63) - 1
+"""The largest whole number that a column of a table can hold."""
+
+Count = Annotated[int, msgspec.Meta(ge=-INT64_MAX, le=INT64_MAX)]
+"""A whole number that a table can hold; only reading a file checks it."""
 
 
 class Clock(StrEnum):
@@ -67,8 +74,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     phase: Phase
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
     latency_s: float | None = None
     device: str | None = None
     power_mode: str | None = None
@@ -76,20 +83,20 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     runtime_version: str | None = None
     precision: str | None = None
     model: str | None = None
-    parallel: int | None = None
+    parallel: Count | None = None
     energy_j: float | None = None
     energy_window_s: float | None = None
     energy_samples: float | None = None
     power_w: float | None = None
     power_rail: str | None = None
     power_scope: PowerScope | None = None
-    repeats: int = 1
-    repeat: int | None = None
+    repeats: Count = 1
+    repeat: Count | None = None
     source: str = ""
     clock: Clock | None = None
-    cached_tokens: int | None = None
-    asked_input_tokens: int | None = None
-    asked_output_tokens: int | None = None
+    cached_tokens: Count | None = None
+    asked_input_tokens: Count | None = None
+    asked_output_tokens: Count | None = None
     finish_reason: str | None = None
     started_at_s: float | None = None
     temperature_c: float | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import struct
 from pathlib import Path
 
@@ -24,6 +26,8 @@ WEIGHTS_PATTERN = re.compile(r"weights-[0-9a-f]{16}\.safetensors")
 FLOAT64 = "F64"
 BYTES_PER_FLOAT64 = 8
 SHOWN_LETTERS = 16
+LARGEST_BYTES = 1 << 28
+"""Of a file of an artifact; thousands of models take a tenth."""
 
 
 class Artifact(msgspec.Struct, frozen=True):
@@ -114,11 +118,23 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Read a file of the artifact."""
+    """Read a file of the artifact, or what a link to one leads to, but no pipe and no device."""
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+                raise ArtifactError(
+                    f"expected {path} to be a file of at most {LARGEST_BYTES:,} bytes, got "
+                    f"{status.st_size:,} bytes or no file; train again"
+                )
+            return file.read(LARGEST_BYTES)
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}; train again") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file without waiting for whoever should write a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _json(manifest: Manifest) -> bytes:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from token2metrics.measure.summary import MeasureReport
 
 PURPOSE = "measuring"
+EXTRA = "measure"
 NO_METER = "none"
 CONFIDENCE = 0.9
 SECONDS_PER_MINUTE = 60.0
@@ -170,7 +171,7 @@ def effort_of(
     max_repeats: int, ci_percent: float, minutes: float | None, seed: int, warm_up: int
 ) -> Effort:
     """Return how much to measure."""
-    with needing(PURPOSE):
+    with needing(PURPOSE, EXTRA):
         from token2metrics.measure.schedule import StopRule
         from token2metrics.measure.session import Effort
     budget_s = None if minutes is None else minutes * SECONDS_PER_MINUTE
@@ -198,7 +199,7 @@ def run(
         power: Which meter.
         output: The table.
     """
-    with needing(PURPOSE):
+    with needing(PURPOSE, EXTRA):
         from token2metrics.measure.run import run_campaign
         from token2metrics.report.measuring import MeasuringDisplay
     with build_engine(options) as engine, MeasuringDisplay(session.errors) as display:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from token2metrics.data.spreadsheet import inert
 from token2metrics.errors import DataError
 from token2metrics.files import replacing
 from token2metrics.records import Record
@@ -89,7 +90,7 @@ def writer_of(path: Path) -> Callable[[pl.DataFrame, Path], None]:
 
 WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
     ".parquet": lambda frame, path: frame.write_parquet(path),
-    ".csv": lambda frame, path: frame.write_csv(path),
+    ".csv": lambda frame, path: inert(frame.lazy()).collect().write_csv(path),
     ".jsonl": lambda frame, path: frame.write_ndjson(path),
 }
 """How each kind of table is written."""

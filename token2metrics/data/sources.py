@@ -13,9 +13,12 @@ import polars as pl
 import polars.selectors as cs
 
 from token2metrics.columns import FILE, ROW, SHEET, SURPLUS
+from token2metrics.data.damage import TABLE_ERRORS
+from token2metrics.data.workbook_size import refuse_bomb
 from token2metrics.errors import DataError
 
 RESERVED = (FILE, ROW, SHEET, SURPLUS)
+FILLED = "__token2metrics_filled"
 FIRST_ROW = 1
 CHUNK_BYTES = 1 << 20
 FALLBACK_ENCODING = "latin-1"
@@ -25,7 +28,13 @@ STRAY_QUOTE = re.compile(rb'"(?<=[^,\r\n"]")(?=[^,\r\n"])')
 """A quote inside a field that is neither doubled nor next to a comma or a line's end."""
 
 STRAY_QUOTE_CONTEXT = 2
-DAMAGE = (OSError, csv.Error, pl.exceptions.PolarsError, fastexcel.FastExcelError)
+DAMAGE = (
+    OSError,
+    ValueError,
+    csv.Error,
+    *TABLE_ERRORS,
+    fastexcel.FastExcelError,
+)
 """What the readers raise on a file that is not what its name says."""
 
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -62,8 +71,18 @@ def scan(path: Path) -> tuple[pl.LazyFrame, ...]:
             f"expected {path} to be a whole {kind} file, got: {first_line}; "
             "copy or export it again"
         ) from error
-    filled = pl.any_horizontal(cs.string().exclude(FILE, SHEET).is_not_null())
-    return tuple(table.filter(filled) for table in tables)
+    return tuple(_filled(table) for table in tables)
+
+
+def _filled(table: pl.LazyFrame) -> pl.LazyFrame:
+    """Keep rows with a cell.
+
+    Whether there is one is a column first: Polars takes minutes to push a condition on thousands of
+    columns down.
+    """
+    cells = cs.string().exclude(FILE, SHEET)
+    known = table.with_columns(pl.any_horizontal(cells.is_not_null()).alias(FILLED))
+    return known.filter(FILLED).drop(FILLED)
 
 
 def _refuse_unreadable(path: Path) -> None:
@@ -220,7 +239,8 @@ def _plain_text(
 
 
 def _scan_xlsx(path: Path) -> tuple[pl.LazyFrame, ...]:
-    """Read every filled sheet of a workbook."""
+    """Read every filled sheet of a workbook, once it is known to be of a sane size."""
+    refuse_bomb(path)
     sheets = pl.read_excel(
         path, sheet_id=0, engine="calamine", raise_if_empty=False, infer_schema_length=0
     )

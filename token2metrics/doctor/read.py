@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.data.formats import FormatContext
 from token2metrics.data.load import load
 from token2metrics.doctor.evidence import Lines, extra_columns, look_at_lines
@@ -17,6 +18,9 @@ from token2metrics.errors import DataError
 from token2metrics.ingest.reader import Reading
 from token2metrics.ingest.roster import NO_KNOWN_FORMAT
 from token2metrics.processors.validate import validate
+
+BINARY_ENDINGS = (".parquet", ".xlsx")
+"""What no other tool writes its results as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def read_files(paths: Sequence[Path], context: FormatContext) -> tuple[Table, di
     readable = {str(path) for path in sources.tables} | set(sources.unreadable)
     try:
         return _table(sources, context, lines.of(readable)), sources.unreadable
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (*TABLE_ERRORS, OSError) as error:
         names = ", ".join(map(str, paths))
         raise DataError(
             f"expected whole measurement files in {names}, got: {error}; export them again"
@@ -66,7 +70,8 @@ def _sort(path: Path, sources: Sources, context: FormatContext, lines: Lines) ->
     try:
         load([path], context)
     except DataError as refusal:
-        if not path.is_file() or not path.stat().st_size:
+        is_text = path.suffix.lower() not in BINARY_ENDINGS
+        if not is_text or not path.is_file() or not path.stat().st_size:
             raise
         try:
             sources.foreign.append(read_foreign(path))

@@ -43,7 +43,7 @@ def build_target(chosen: Format) -> Target:
         case Format.DUCKDB:
             return DuckDbMacros()
         case Format.ONNX:
-            with needing("exporting ONNX"):
+            with needing("exporting ONNX", "export"):
                 from token2metrics.export.onnx_model import OnnxModel
             return OnnxModel()
         case _:

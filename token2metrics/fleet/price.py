@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.errors import DataError
 from token2metrics.files import replacing
 from token2metrics.fleet.columns import ALLOWED_BY
@@ -38,7 +39,7 @@ def price(summary: FleetSummary, requests: Path) -> FleetSummary:
         with replacing(target) as partial:
             priced.sink_parquet(partial)
         rows = pl.scan_parquet(target, glob=False).select(pl.col(LATENCY).count()).collect().item()
-    except pl.exceptions.PolarsError as error:
+    except TABLE_ERRORS as error:
         first_line = str(error).partition("\n")[0]
         raise DataError(f"expected a whole table in {requests}, got: {first_line}") from error
     return msgspec.structs.replace(summary, predicted_file=str(target), predicted_rows=int(rows))

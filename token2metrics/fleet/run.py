@@ -13,6 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.errors import DataError
 from token2metrics.files import replacing
 from token2metrics.fleet.parts import cut, parts_for, usable_rows
@@ -97,7 +98,7 @@ def run_fleet(request: FleetRequest, workers: Workers, watcher: Watcher) -> Flee
             dir=_folder(request.output_file), prefix=f".{request.output_file.name}."
         ) as folder:
             return _fitted(request, workers, watcher, Path(folder), began_s)
-    except pl.exceptions.PolarsError as error:
+    except TABLE_ERRORS as error:
         first_line = str(error).partition("\n")[0]
         names = ", ".join(map(str, request.data))
         raise DataError(

@@ -156,7 +156,7 @@ class Journal:
         for line in filter(None, content.split(LINE_END)):
             try:
                 read = LINES.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 self.damaged += 1
                 continue
             if isinstance(read, Campaign):

@@ -20,6 +20,8 @@ COLUMNS = ("input_tokens", "output_tokens")
 TILE_EDGES = (64, 128)
 """Tokens of the tiles in which accelerators multiply: latency jumps after each."""
 
+MOST_DIGITS = len(str(MAX_TOKENS))
+SHOWN_CHARACTERS = 40
 NEIGHBOURS = (-1, 0, 1)
 FIRST_DOUBLING = 256
 DEPTHS = 3
@@ -182,10 +184,11 @@ def _point(file: Path, line: int, row: dict[str, str | None]) -> Point:
     counts = []
     for column in COLUMNS:
         cell = (row[column] or "").strip()
-        if not (cell.isascii() and cell.isdigit() and 1 <= int(cell) <= MAX_TOKENS):
+        short = cell.lstrip("0")[: MOST_DIGITS + 1]
+        if not (cell.isascii() and cell.isdigit() and 1 <= int(short or "0") <= MAX_TOKENS):
             raise DataError(
                 f"expected {column} in line {line} of {file} to be a whole number between 1 and "
-                f"{MAX_TOKENS}, got {cell!r}"
+                f"{MAX_TOKENS}, got {cell[:SHOWN_CHARACTERS]!r}"
             )
-        counts.append(int(cell))
+        counts.append(int(short))
     return Point(*counts)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from token2metrics.errors import ConfigurationError, RequestError
+from token2metrics.files import inert_text
 from token2metrics.monitoring.monitor import Monitor
 from token2metrics.monitoring.reading import Line
 from token2metrics.monitoring.result import Event
@@ -98,7 +99,7 @@ def _writer(file: TextIO) -> SetAside:
     table.writerow(SET_ASIDE_COLUMNS)
 
     def write(line: Line, reason: str) -> None:
-        table.writerow((line.number, reason, line.text))
+        table.writerow((line.number, inert_text(reason), inert_text(line.text)))
         file.flush()
 
     return write

@@ -10,6 +10,8 @@ import polars as pl
 import polars.selectors as cs
 
 from token2metrics.artifact.fitted import FittedModel
+from token2metrics.data.damage import TABLE_ERRORS
+from token2metrics.data.spreadsheet import inert
 from token2metrics.errors import DataError
 from token2metrics.files import remove_stale, replacing
 from token2metrics.intervals import DEFAULT_CONFIDENCE, check_confidence
@@ -81,7 +83,7 @@ def price_table(predictor: Predictor, request: BatchRequest) -> BatchSummary:
         _refuse_columns(columns, request)
         answering = who_answers(predictor, columns, request.model, request.conditions)
         counts = _write(_judged(table, answering), columns, answering.models, request)
-    except pl.exceptions.PolarsError as error:
+    except TABLE_ERRORS as error:
         first_line = str(error).partition("\n")[0]
         raise DataError(
             f"expected {request.input_file} to be a whole {request.input_file.suffix} file, "
@@ -185,8 +187,8 @@ def _write(
         if output.suffix.lower() == PARQUET:
             sink = finished.sink_parquet(output, lazy=True)
         else:
-            sink = finished.sink_csv(output, lazy=True)
-        queries = (sink, rejected.sink_csv(aside, lazy=True), counts)
+            sink = inert(finished).sink_csv(output, lazy=True)
+        queries = (sink, inert(rejected).sink_csv(aside, lazy=True), counts)
         *_, counted = pl.collect_all(queries, optimizations=NOT_SEARCHED)
         if not counted.get_column(REASON).is_not_null().any():
             aside.unlink()

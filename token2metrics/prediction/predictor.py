@@ -63,11 +63,15 @@ class Predictor(Struct, frozen=True):
         Raises:
             RequestError: If the model or the request is not one that can be priced.
         """
-        chosen = self._only(conditions) if model is None else self.select(model, conditions)
+        chosen = self.only(conditions) if model is None else self.select(model, conditions)
         return chosen(input_tokens, output_tokens, prices, confidence, parallel)
 
-    def _only(self, conditions: Conditions) -> ModelPredictor:
-        """Return the only model trained under some conditions."""
+    def only(self, conditions: Conditions) -> ModelPredictor:
+        """Return the only model trained under some conditions.
+
+        Raises:
+            RequestError: If there is none, or more than one.
+        """
         first, *others = self.choose((), conditions)
         if others:
             trained = "; ".join(where_trained(p.model.record) for p in (first, *others))

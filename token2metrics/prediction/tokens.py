@@ -17,8 +17,8 @@ ENCODING = "utf-8-sig"
 class _Refusing:
     """Turn the bare ``Exception`` that the library raises into an error with advice."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, expected: str) -> None:
+        self.expected = expected
 
     def __enter__(self) -> None:
         """Enter the block."""
@@ -31,9 +31,7 @@ class _Refusing:
     ) -> None:
         """Refuse the file when the library did."""
         if kind is Exception:
-            raise ConfigurationError(
-                f"expected {self.path} to be a tokenizer.json, got a file that is none: {error}"
-            ) from error
+            raise ConfigurationError(f"expected {self.expected}: {error}") from error
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -47,7 +45,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     """
     if not path.is_file():
         raise ConfigurationError(f"expected a tokenizer.json at {path}, got nothing")
-    with _Refusing(path):
+    with _Refusing(f"{path} to be a tokenizer.json, got a file that is none"):
         tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -55,8 +53,14 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 
 def count_tokens(tokenizer: Tokenizer, text: str) -> int:
-    """Count the tokens of a text, special tokens of the tokenizer included."""
-    return len(tokenizer.encode(text).ids)
+    """Count the tokens of a text, special tokens of the tokenizer included.
+
+    Raises:
+        ConfigurationError: If the tokenizer has no tokens for the text.
+    """
+    with _Refusing("a tokenizer.json that can encode the prompt, got one that cannot"):
+        encoded = tokenizer.encode(text)
+    return len(encoded.ids)
 
 
 def read_text(source: str, standard_input: BinaryIO) -> str:

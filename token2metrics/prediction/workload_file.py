@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from token2metrics.columns import FILE, ROW, SURPLUS
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.data.sources import scan
 from token2metrics.errors import DataError
 from token2metrics.prediction.count_rules import broken_counts, number
@@ -152,7 +153,7 @@ def _counted(tables: Sequence[pl.LazyFrame], files: Sequence[Path]) -> pl.DataFr
     )
     try:
         return judged.group_by(*LENGTHS, REASON).agg(pl.len().alias(COUNT)).collect()
-    except pl.exceptions.PolarsError as error:
+    except TABLE_ERRORS as error:
         named = ", ".join(str(file) for file in files)
         first_line = str(error).partition("\n")[0]
         raise DataError(f"expected whole files, got {named}: {first_line}") from error

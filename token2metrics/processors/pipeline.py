@@ -11,6 +11,7 @@ import polars as pl
 
 from token2metrics.columns import AS_READ, CONDITIONS, FILE, PROVENANCE, Measurement
 from token2metrics.config import DataConfig
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.data.formats import FormatContext
 from token2metrics.data.load import load
 from token2metrics.errors import DataError
@@ -84,7 +85,7 @@ def prepare_measurements(
     """
     try:
         return prepare(load(paths, context), context.edge_device, data, screen)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (*TABLE_ERRORS, OSError) as error:
         names = ", ".join(map(str, paths))
         raise DataError(
             f"expected whole measurement files in {names}, got: {error}; export them again"

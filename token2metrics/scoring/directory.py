@@ -27,6 +27,9 @@ from token2metrics.scoring.task import (
 MANIFEST = "score.json"
 PARTIAL_PATTERN = ".part-*"
 FORMAT = 1
+UNREADABLE = (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a damaged file of an earlier run raises."""
+
 GO_ON = "give --overwrite to start again, or another --output"
 
 
@@ -144,7 +147,7 @@ def _read_manifest(directory: Path) -> Pinned | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Pinned)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"expected {path} to be what an earlier run wrote, got: {error}; "
             "give another --output"
@@ -196,7 +199,8 @@ def finished(directory: Path, partitions: Sequence[Partition]) -> Iterator[Parti
         try:
             record = msgspec.json.decode(path.read_bytes(), type=PartitionRecord)
             size_bytes = (directory / f"{partition_name(record.number)}{ENDING}").stat().st_size
-        except (OSError, msgspec.DecodeError):
+        except UNREADABLE:
             continue
-        if (record.number, record.file_bytes) == (partition.number, size_bytes):
+        expected = (partition.number, size_bytes)
+        if record.is_whole and (record.number, record.file_bytes) == expected:
             yield record

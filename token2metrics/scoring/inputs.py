@@ -12,6 +12,7 @@ from stat import S_ISREG
 import msgspec
 import polars as pl
 
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.errors import DataError
 
 URL_MARK = "://"
@@ -147,7 +148,7 @@ def _remote(url: str) -> Iterator[Source]:
     try:
         listed = pl.scan_parquet(url, include_file_paths=SOURCE).select(SOURCE)
         counts = listed.group_by(SOURCE).len().sort(SOURCE).collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (*TABLE_ERRORS, OSError) as error:
         raise unreadable(url, kind, error) from error
     for path, rows in counts.iter_rows():
         yield Source(str(path), kind, None, None, int(rows))
@@ -157,12 +158,12 @@ def _parquet_rows(path: str) -> int:
     """Return how many rows the footer of a file tells."""
     try:
         counted = pl.scan_parquet(path, glob=False).select(pl.len()).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (*TABLE_ERRORS, OSError) as error:
         raise unreadable(path, Kind.PARQUET, error) from error
     return int(counted.item())
 
 
-def unreadable(path: str, kind: Kind, error: Exception) -> DataError:
+def unreadable(path: str, kind: Kind, error: BaseException) -> DataError:
     """Say that a file is not what its name says.
 
     Args:

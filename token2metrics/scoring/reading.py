@@ -11,6 +11,7 @@ import msgspec
 import polars as pl
 import polars.selectors as cs
 
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.errors import DataError
 from token2metrics.prediction.staged import HIDDEN
 from token2metrics.scoring.inputs import Kind, Source, unreadable
@@ -40,7 +41,7 @@ def schema_of(source: Source) -> Schema:
     """
     try:
         return SCHEMAS[source.kind](source)
-    except (pl.exceptions.PolarsError, OSError, csv.Error) as error:
+    except (*TABLE_ERRORS, OSError, csv.Error) as error:
         raise unreadable(source.path, source.kind, error) from error
 
 
@@ -158,7 +159,7 @@ def _is_object(line: bytes) -> bool:
     """Return whether a line is one JSON object."""
     try:
         return isinstance(DECODER.decode(line), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 
 

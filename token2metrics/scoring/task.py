@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ import msgspec
 import polars as pl
 import polars.selectors as cs
 
+from token2metrics.data.damage import TABLE_ERRORS
 from token2metrics.files import remove_stale, replacing
 from token2metrics.prediction.count_rules import broken_counts, cell, is_sound, number
 from token2metrics.prediction.staged import NOT_SEARCHED, with_programs
@@ -36,6 +38,7 @@ class PartitionRecord(msgspec.Struct, frozen=True):
         rejected_counts: Rows set aside, by reason.
         file_bytes: Size of the priced rows on the disk.
         groups: What the priced rows add up to.
+        sha256: Digest of the others; a record whose digest differs was altered or damaged.
     """
 
     number: int
@@ -43,6 +46,18 @@ class PartitionRecord(msgspec.Struct, frozen=True):
     rejected_counts: dict[str, int]
     file_bytes: int
     groups: list[GroupTally]
+    sha256: str = ""
+
+    def sealed(self) -> PartitionRecord:
+        """Return the record with its digest."""
+        unsealed = msgspec.structs.replace(self, sha256="")
+        digest = hashlib.sha256(msgspec.json.encode(unsealed)).hexdigest()
+        return msgspec.structs.replace(self, sha256=digest)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is as it was written."""
+        return self == self.sealed()
 
     @property
     def read(self) -> int:
@@ -86,12 +101,14 @@ class ScorePartition:
             rejected_counts = self._set_aside(pricing)
             with replacing(target) as partial:
                 groups = pricing.write(partial)
-        except pl.exceptions.PolarsError as error:
+        except TABLE_ERRORS as error:
             source = partition.source
             return Damage(partition.number, str(unreadable(source.path, source.kind, error)))
         priced = sum(group.tally.requests for group in groups)
         size_bytes = target.stat().st_size
-        record = PartitionRecord(partition.number, priced, rejected_counts, size_bytes, groups)
+        record = PartitionRecord(
+            partition.number, priced, rejected_counts, size_bytes, groups
+        ).sealed()
         with replacing(record_file(self.directory, partition.name)) as unfinished:
             unfinished.write_bytes(msgspec.json.encode(record))
         return record

@@ -19,6 +19,7 @@ from token2metrics.artifact.load import Artifact, load_artifact
 from token2metrics.artifact.manifest import MANIFEST_NAME
 from token2metrics.artifact.save import save_artifact
 from token2metrics.config import ExperimentConfig
+from token2metrics.data.spreadsheet import inert
 from token2metrics.errors import ArtifactError, ConfigurationError, DataError
 from token2metrics.files import legible_json, remove_stale, write_file
 from token2metrics.modeling.train import TrainedModel, Trainer
@@ -194,6 +195,6 @@ def _write_rejected(path: Path, groups: Sequence[Prepared]) -> str | None:
         remove_stale(path)
         return None
     buffer = BytesIO()
-    rejected.write_csv(buffer)
+    inert(rejected.lazy()).collect().write_csv(buffer)
     write_file(path, buffer.getvalue())
     return str(path)

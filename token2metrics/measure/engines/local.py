@@ -42,7 +42,15 @@ CUDA = "cuda"
 MODEL_TYPE = "model_type"
 LONGEST_CONTEXT_TOKENS = 131_072
 
-MISTAKES = (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError)
+MISTAKES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    StrictDataclassError,
+)
 """What a wrong ``config.json`` can raise."""
 
 CACHE, EARLIER_CACHE = "cache", "past_key_values"

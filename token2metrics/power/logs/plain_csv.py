@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from token2metrics.errors import DataError
 from token2metrics.power.logs.log import ClockKind, PowerLog, PowerLogFormat, ReadOptions
 from token2metrics.power.logs.rows import Sample, Samples
 from token2metrics.power.logs.table import Table, clock_of, parse_moment, parse_number, parse_table
@@ -19,6 +20,9 @@ TIME = re.compile(
 )
 POWER = re.compile(r"(?:(.*?)[^A-Za-z]+)?(?:([Ww]|[Ww]atts)|(mW|mw|milliwatts))[)\]]?")
 """A name that ends in its unit; ``MW`` is none of them, since it could be either."""
+
+LONGEST_NAME = 200
+"""Characters of a column's name: of one much longer, the patterns would try every part."""
 
 Moment = tuple[float, ClockKind]
 UNITS_PER_SECOND = {"s": 1.0, "ms": 1_000.0}
@@ -41,9 +45,8 @@ class PlainCsv(PowerLogFormat):
     def read(self, path: Path, text: str, options: ReadOptions) -> PowerLog:
         """Read all lines."""
         table = parse_table(text)
-        (time_column, time_name), (power_column, power_name) = (
-            next(iter(_matching(table, pattern).items())) for pattern in (TIME, POWER)
-        )
+        time_column, time_name = _the_only(path, table, TIME)
+        power_column, power_name = _the_only(path, table, POWER)
         rail = re.sub(r"\W+", "_", power_name[1] or "power")
         samples = Samples()
         by_clock: dict[ClockKind, list[Sample]] = {}
@@ -90,7 +93,23 @@ class RelativeTimes:
 
 def _matching(table: Table, pattern: re.Pattern[str]) -> dict[str, re.Match[str]]:
     """Return the columns whose names fit."""
-    return {name: match for name in table.columns if (match := pattern.fullmatch(name))}
+    names = (name for name in table.columns if len(name) <= LONGEST_NAME)
+    return {name: match for name in names if (match := pattern.fullmatch(name))}
+
+
+def _the_only(path: Path, table: Table, pattern: re.Pattern[str]) -> tuple[str, re.Match[str]]:
+    """Return the column whose name fits; a file is recognised by its beginning alone.
+
+    Raises:
+        DataError: If there is none, or more than one.
+    """
+    found = _matching(table, pattern)
+    if len(found) != 1:
+        raise DataError(
+            f"expected {PlainCsv.looks_for} in {path}, got {len(found)} that could be; "
+            "leave out the others"
+        )
+    return next(iter(found.items()))
 
 
 def _parse_time(cell: str, unit: str | None, options: ReadOptions) -> Moment | None:

@@ -1,0 +1,1 @@
+"""Fuzzing of all that reads a file: targets, sound files to begin with, changes to them."""
