@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -199,6 +200,22 @@ def test_a_wrong_unit_later_in_the_stream_takes_the_level_back(
     moved = levels_of(copied) - {1.0}
     assert all(level == pytest.approx(1.1, abs=0.02) for level in moved)
     assert moved
+
+
+@pytest.mark.parametrize("count", [-1, 0, 501, -(10**400)])
+def test_counts_of_a_state_that_no_run_has_are_refused(
+    run: Run, copied: Path, tmp_path: Path, count: int
+) -> None:
+    """A spread that rests on no deviations, or on endless ones, is no state to go on with."""
+    state = tmp_path / "state.json"
+    path = table(tmp_path / "requests.csv", lines_of(copied, [1.0] * 20))
+    assert run("monitor", path, *of_1_5b(copied), "--state", state).code == 0
+    text = state.read_text()
+    altered = re.sub(r'("value":[^,]*,"counted":)\d+', rf"\g<1>{count}", text, count=1)
+    assert altered != text
+    state.write_text(altered)
+    outcome = run("monitor", path, *of_1_5b(copied), "--state", state)
+    refused(outcome, "to be a state of the monitor", "remove it to begin anew")
 
 
 def test_one_phase_can_be_refused_alone(run: Run, copied: Path, tmp_path: Path) -> None:

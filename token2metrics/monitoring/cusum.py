@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from token2metrics.monitoring.counted import Counted
 from token2metrics.monitoring.thresholds import CAPS_PER_THRESHOLD
 
 ALARM = 1.0 - 1e-9
@@ -26,7 +27,7 @@ class Side(msgspec.Struct):
     """
 
     height: float = 0.0
-    since_request: int = 0
+    since_request: Counted = 0
     deviations: list[float] = []
 
     def add(self, increment: float, deviation: float, request: int) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
 from token2metrics.artifact.relevel import fingerprint_of
 from token2metrics.cost import AS_FITTED
+from token2metrics.monitoring.counted import Counted
 from token2metrics.monitoring.level import Levels
 from token2metrics.monitoring.scale import Scale
 from token2metrics.monitoring.tracker import Tracker
@@ -39,7 +40,7 @@ class ModelState(msgspec.Struct):
     fingerprint: str
     births: dict[Phase, float]
     levels: Levels
-    requests: int = 0
+    requests: Counted = 0
     trackers: dict[str, Tracker] = {}
     latest: dict[Phase, list[float]] = {}
 

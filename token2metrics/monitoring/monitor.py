@@ -8,6 +8,7 @@ import msgspec
 
 from token2metrics.artifact.relevel import Move, fingerprint_of
 from token2metrics.errors import ConfigurationError, RequestError
+from token2metrics.monitoring.counted import Counted
 from token2metrics.monitoring.model_monitor import ModelMonitor
 from token2metrics.monitoring.model_state import ModelState
 from token2metrics.monitoring.observation import Observation
@@ -52,7 +53,7 @@ class MonitorState(msgspec.Struct):
     """
 
     options: MonitorOptions
-    requests: int = 0
+    requests: Counted = 0
     set_aside: dict[str, int] = {}
     models: dict[str, ModelState] = {}
     events: list[Event] = []

@@ -6,6 +6,8 @@ from statistics import median
 
 import msgspec
 
+from token2metrics.monitoring.counted import Counted
+
 FEWEST = 5
 """So many requests of a kind make a reference; until then they are not judged."""
 
@@ -27,7 +29,7 @@ class Reference(msgspec.Struct):
 
     first: list[float] = []
     value: float = 0.0
-    counted: int = 0
+    counted: Counted = 0
 
     @property
     def is_known(self) -> bool:

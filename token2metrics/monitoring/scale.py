@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import msgspec
 
@@ -35,7 +36,7 @@ class Scale(msgspec.Struct):
     """
 
     value: float
-    counted: int = BELIEVED_AS
+    counted: Annotated[int, msgspec.Meta(ge=1, le=MOST_COUNTED)] = BELIEVED_AS
 
     def learn(self, deviation: float) -> None:
         """Take one deviation into account."""

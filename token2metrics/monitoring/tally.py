@@ -6,6 +6,8 @@ import math
 
 import msgspec
 
+from token2metrics.monitoring.counted import Counted
+
 PERCENT = 100.0
 RECENT = 50
 """So many requests are the last ones."""
@@ -29,7 +31,7 @@ class Tally(msgspec.Struct):
         recent_percent: The last signed errors, oldest first.
     """
 
-    requests: int = 0
+    requests: Counted = 0
     absolute_percent: float = 0.0
     signed_percent: float = 0.0
     bins: dict[int, int] = {}

@@ -8,6 +8,7 @@ from statistics import median
 
 import msgspec
 
+from token2metrics.monitoring.counted import Counted
 from token2metrics.monitoring.cusum import Cusum, Side
 from token2metrics.monitoring.metric import Metric
 from token2metrics.monitoring.opening import Opening
@@ -103,7 +104,7 @@ class Tracker(msgspec.Struct):
     tally: Tally
     opening: Opening
     references: dict[str, Reference] = {}
-    judged: int = 0
+    judged: Counted = 0
     shift: float = 0.0
     moved: list[float] = []
     since_request: int | None = None
