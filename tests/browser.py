@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import pytest
@@ -55,11 +54,13 @@ class Noticed:
 OpenPage = Callable[..., tuple[Page, Noticed]]
 
 
-@pytest.fixture(scope="session")
-def browser(request: pytest.FixtureRequest) -> Browser:
-    """Return a headless Chromium, one for each worker of the tests; without one, skip.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a headless Chromium that the tests of a module share; without one, skip.
 
-    With ``TOKEN2METRICS_BROWSER=required`` in the environment a missing one fails.
+    With ``BROWSER_TESTS=required`` in the environment a missing one fails. Playwright keeps an
+    event loop running while it lives, beside which no other test could start its own: so it ends
+    with its module.
     """
     found = next(filter(None, map(shutil.which, EXECUTABLES)), None)
     if found is None:
@@ -67,17 +68,10 @@ def browser(request: pytest.FixtureRequest) -> Browser:
         if os.environ.get(REQUIREMENT) == REQUIRED:
             pytest.fail(reason)
         pytest.skip(reason)
-    return _started(request.config, found)
-
-
-@cache
-def _started(config: pytest.Config, executable: str) -> Browser:
-    """Start Chromium once, whichever modules import the fixture, and stop it after all tests."""
-    playwright = sync_playwright().start()
-    started = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
-    config.add_cleanup(playwright.stop)
-    config.add_cleanup(started.close)
-    return started
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+        yield started
+        started.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from tests.synthetic import row
 from token2metrics.artifact.fitted import FittedModel
+from token2metrics.artifact.load import load_artifact
 from token2metrics.findings.asked import Asked
 from token2metrics.findings.findings import Findings, ModelFindings
 from token2metrics.findings.gather import gather
@@ -46,10 +47,17 @@ class Counting:
         self.done.append(what)
 
 
+def gathered_from(
+    directory: Path, asked: Asked = QUICK, watcher: Counting | None = None
+) -> Findings:
+    """Return what there is to say of the models of a directory."""
+    return gather(load_artifact(directory), directory, asked, watcher or Counting())
+
+
 @pytest.fixture(scope="session")
 def gathered(trained_artifact: Path) -> Findings:
     """Return what there is to say of a measured model and of one carried over."""
-    return gather(trained_artifact, QUICK, Counting())
+    return gathered_from(trained_artifact)
 
 
 def rows_of(model: FittedModel, standing: Standing, metered: bool = True) -> pl.DataFrame:

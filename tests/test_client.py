@@ -245,6 +245,7 @@ def test_a_token_is_shown_and_never_told(trained_artifact: Path, tmp_path: Path)
     """Without it, or with another one, nothing is answered."""
     file = tmp_path / "token"
     file.write_text(TOKEN)
+    file.chmod(0o600)
     options = ("--no-observe", "--token-file", file)
     with serving(trained_artifact, tmp_path / "log", *options) as served:
         with Client(served.url, token=TOKEN) as client:
@@ -289,9 +290,10 @@ def test_a_service_that_comes_back_is_found_again(trained_artifact: Path, tmp_pa
     ],
 )
 def test_what_is_no_address_is_refused(address: Any) -> None:
-    """Before anything is asked."""
-    with pytest.raises(ConfigurationError, match="expected an address such as http://"):
+    """Before anything is asked, and no password is repeated."""
+    with pytest.raises(ConfigurationError, match="expected an address such as http://") as refusal:
         Client(address)
+    assert "secret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("timeout_s", [0.0, -1.0, float("nan"), float("inf")])

@@ -21,7 +21,7 @@ from token2metrics.algebra import StepTable
 from token2metrics.errors import RequestError
 from token2metrics.prediction import compiled
 from token2metrics.prediction.arrays import AT_ONCE
-from token2metrics.prediction.compiled import compile_model
+from token2metrics.prediction.compiled import MOST_PROMPTS, Cases, Ranges, compile_model
 from token2metrics.prediction.expressions import PREDICTED_COLUMNS
 from token2metrics.prediction.interpreted import COMPILED_AFTER, Interpreted
 from token2metrics.prediction.model_predictor import ModelPredictor
@@ -140,11 +140,38 @@ def test_remembered_prompts_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
         assert same(fast(prompt, 9), formulas(prompt, 9))
 
 
+def test_all_cases_share_what_is_remembered() -> None:
+    """Prompts and answers of any length fill no more memory than those of one case."""
+    prefill, decode = (Ranges(9.0, 99.0, 9.0, 99.0), Ranges(20.0, 50.0, 20.0, 50.0))
+    model = lawful_model(COMBINATIONS[-1], 7)
+    cases = Cases(model, QUANTITIES, 0.9, 1, prefill, decode)
+    for prompt in range(0, 2 * MOST_PROMPTS, 3):
+        for answer in (1, 30, 3_000):
+            cases(prompt, answer)
+            assert sum(map(len, cases.tables)) <= MOST_PROMPTS
+    assert len(cases.tables) == 15
+
+
 def test_kinds_of_questions_stay_bounded() -> None:
     """Asking at ever new confidences fills no memory."""
     predictor = ModelPredictor(lawful_model(COMBINATIONS[0], 7))
     for step in range(200):
         predictor(10, 10, confidence=0.5 + step / 1_000)
+    assert len(predictor._made) <= 64
+
+
+def test_ever_new_questions_displace_no_frequent_one() -> None:
+    """Who asks at many confidences slows down nobody who asks all the time at one."""
+    predictor = ModelPredictor(lawful_model(COMBINATIONS[0], 7))
+    for _ in range(COMPILED_AFTER + 1):
+        predictor(10, 10)
+    (kept,) = predictor._made.values()
+    for step in range(200):
+        predictor(10, 10, confidence=0.5 + step / 1_000)
+    assert kept in predictor._made.values()
+    for step in range(20):
+        for _ in range(COMPILED_AFTER + 1):
+            predictor(10, 10, confidence=0.6 + step / 1_000)
     assert len(predictor._made) <= 64
 
 

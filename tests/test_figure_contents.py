@@ -24,7 +24,7 @@ from token2metrics.figures.against import UNITS, Compared, measured_against_pred
 from token2metrics.figures.drawing import draw, specification
 from token2metrics.figures.figure import Figure
 from token2metrics.figures.frontier import SHORTEST_PROMPT, longest_answers
-from token2metrics.figures.pareto import MOST_LABELS, pareto
+from token2metrics.figures.pareto import CONNECTED, MOST_LABELS, pareto
 from token2metrics.figures.scene import scene_of
 from token2metrics.figures.stream import watched_stream
 from token2metrics.figures.style import DARK, LIGHT
@@ -188,6 +188,7 @@ def test_a_comparison_is_drawn_as_it_is(combination: Combination, rated: bool) -
     costs = [(row["x"], -row["y"] if rated else row["y"]) for row in rows]
     for row, cost in zip(rows, costs, strict=True):
         assert row["best"] is not any(dominates(other, cost) for other in costs)
+    assert (CONNECTED in figure.description) is (sum(row["best"] for row in rows) > 1)
     assert ("quality" if rated else "latency / s") in json.dumps(specification(figure))
 
 

@@ -158,6 +158,13 @@ def test_factors_hold_every_ratio(place: int, combination: Combination) -> None:
         assert all(NARROWEST_RATIO <= row["ratio"] <= WIDEST_RATIO for row in rows)
 
 
+TOLD = {
+    Standing.FITTED: "fitted",
+    Standing.UNSEEN: "held out",
+    Standing.UNTOLD: "not known to be held out",
+}
+
+
 @pytest.mark.parametrize("standing", Standing)
 def test_held_out_points_are_told_from_fitted_ones(standing: Standing) -> None:
     """By how they are filled, and in words."""
@@ -165,7 +172,7 @@ def test_held_out_points_are_told_from_fitted_ones(standing: Standing) -> None:
     points = compare(model, "m", rows_of(model, standing), DEFAULT_CONFIDENCE).points
     figure = residuals([residual(one) for one in points if one.metric == "latency"])
     told = {row["row"] for row in rows_in(specification(figure))}
-    assert told == {"held out" if standing is Standing.UNSEEN else "fitted"}
+    assert told == {TOLD[standing]}
     assert ("had not seen" if standing is Standing.UNSEEN else "flatter") in figure.description
 
 
@@ -212,7 +219,9 @@ def test_an_unknown_limit_is_drawn_to_the_top(gathered: Findings) -> None:
 def test_shots_hold_every_error(gathered: Findings) -> None:
     """Models with as many rows stand side by side, close to their number."""
     assert gathered.shots is not None
-    rows = list(rows_in(specification(by_name(gathered)["shots"])))
+    figure = by_name(gathered)["shots"]
+    assert "family and source stay as training chose them on all rows" in figure.description
+    rows = list(rows_in(specification(figure)))
     assert len(rows) == len(gathered.shots.errors)
     assert all(abs(row["place"] - row["rows"]) < 0.5 for row in rows)
     assert {row["draws"] for row in rows} == {one.draws for one in gathered.shots.errors}

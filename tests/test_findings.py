@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import write_rows
-from tests.finding import QUICK, Counting, gathered
+from tests.finding import QUICK, Counting, gathered, gathered_from
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import ModelRecord
 from token2metrics.artifact.relevel import relevelled
@@ -21,7 +21,6 @@ from token2metrics.data.bundled import bundled_paths
 from token2metrics.errors import ArtifactError, DataError, RequestError
 from token2metrics.findings.asked import Asked
 from token2metrics.findings.findings import Findings
-from token2metrics.findings.gather import gather
 from token2metrics.findings.labels import LONGEST_LABEL, labels_of, legible
 from token2metrics.findings.power_logs import MOST_SPANS, thinned
 from token2metrics.findings.readings import Judged, read_rows
@@ -74,7 +73,7 @@ def test_a_report_holds_both_models_measured_ones_first(gathered: Findings) -> N
 def test_every_step_is_told(trained_artifact: Path) -> None:
     """As many steps are done as were announced."""
     watcher = Counting()
-    gather(trained_artifact, LIGHTLY, watcher)
+    gathered_from(trained_artifact, LIGHTLY, watcher)
     assert watcher.expected == len(watcher.done) == 2
 
 
@@ -207,7 +206,7 @@ def test_rows_that_the_fit_did_not_see_are_forecast(trained_artifact: Path, tmp_
     bad = "1.5B,decode,400,100,1,-1,,,,test"
     file = write_rows(tmp_path / "mine.csv", *rows, bad)
     asked = msgspec.structs.replace(LIGHTLY, data=(file,), models=("1.5B",))
-    found = gather(trained_artifact, asked, Counting())
+    found = gathered_from(trained_artifact, asked)
     (model,) = found.models
     assert {point.standing for point in model.points} == {Standing.UNSEEN}
     assert model.errors == model.held_out_errors
@@ -222,7 +221,7 @@ def test_rows_of_another_model_leave_pictures_of_predictions(
     """A file without a row of the model says so, and its curves are drawn all the same."""
     file = write_rows(tmp_path / "others.csv", "14B,decode,400,100,1,3.0,,,,test")
     asked = msgspec.structs.replace(QUICK, data=(file,), models=("1.5B",))
-    found = gather(trained_artifact, asked, Counting())
+    found = gathered_from(trained_artifact, asked)
     (model,) = found.models
     assert not model.points
     assert "no row of dsr1-qwen-1.5b" in model.remarks[0]
@@ -235,15 +234,15 @@ def test_wrong_files_and_names_are_refused(trained_artifact: Path, tmp_path: Pat
     """What was given must be usable; each error names it."""
     nowhere = tmp_path / "nowhere.csv"
     with pytest.raises(DataError, match=r"nowhere\.csv"):
-        gather(trained_artifact, Asked(data=(nowhere,)), Counting())
+        gathered_from(trained_artifact, Asked(data=(nowhere,)))
     with pytest.raises(DataError, match=r"nowhere\.csv"):
-        gather(trained_artifact, Asked(power_logs=(nowhere,)), Counting())
+        gathered_from(trained_artifact, Asked(power_logs=(nowhere,)))
     with pytest.raises(RequestError, match="unheard-of"):
-        gather(trained_artifact, Asked(models=("unheard-of",)), Counting())
+        gathered_from(trained_artifact, Asked(models=("unheard-of",)))
     with pytest.raises(RequestError, match="confidence"):
-        gather(trained_artifact, Asked(confidence=1.0), Counting())
+        gathered_from(trained_artifact, Asked(confidence=1.0))
     with pytest.raises(ArtifactError, match="no trained model"):
-        gather(tmp_path, Asked(), Counting())
+        gathered_from(tmp_path, Asked())
 
 
 def test_a_broken_training_record_is_not_needed(trained_artifact: Path, tmp_path: Path) -> None:
@@ -251,9 +250,9 @@ def test_a_broken_training_record_is_not_needed(trained_artifact: Path, tmp_path
     copy = tmp_path / "copy"
     shutil.copytree(trained_artifact, copy)
     (copy / "training.json").write_text("{" * 10_000)
-    assert gather(copy, LIGHTLY, Counting()).models[1].warnings == ()
+    assert gathered_from(copy, LIGHTLY).models[1].warnings == ()
     (copy / "training.json").unlink()
-    assert gather(copy, LIGHTLY, Counting()).models[1].warnings == ()
+    assert gathered_from(copy, LIGHTLY).models[1].warnings == ()
 
 
 def test_power_logs_are_thinned_without_losing_power() -> None:
@@ -272,7 +271,7 @@ def test_a_power_log_is_part_of_the_report(trained_artifact: Path, tmp_path: Pat
     lines = [f"{1_700_000_000 + second},{20 + second % 3}" for second in range(30)]
     file.write_text("\n".join(["timestamp,power_w", *lines]))
     asked = msgspec.structs.replace(LIGHTLY, power_logs=(file,))
-    (log,) = gather(trained_artifact, asked, Counting()).power_logs
+    (log,) = gathered_from(trained_artifact, asked).power_logs
     assert (log.file, log.readings) == ("power.csv", 30)
     assert len(log.times_s) == len(log.power_w) == 30
     assert log.times_s[0] == 0.0

@@ -35,7 +35,7 @@ from token2metrics.monitoring.thresholds import (
     Thresholds,
 )
 from token2metrics.monitoring.tracker import Change, Rules, Tracker
-from token2metrics.vocabulary import Phase
+from token2metrics.vocabulary import MAX_PARALLEL, MAX_TOKENS, Phase
 
 ONE_KIND = "one kind"
 SLOWER = math.log(1.03)
@@ -329,6 +329,8 @@ def test_a_change_has_an_interval() -> None:
         (Phase.DECODE, (10, 100, 1), (2_000, 120, 1), True),
         (Phase.DECODE, (10, 100, 1), (10, 200, 1), False),
         (Phase.REQUEST, (10, 100, 1), (10, 100, 8), False),
+        (Phase.REQUEST, (10, 100, 8), (10, 100, 9), False),
+        (Phase.REQUEST, (10, 100, 200), (10, 100, 210), True),
         (Phase.REQUEST, (0, 0, 1), (0, 1, 1), True),
     ],
 )
@@ -337,6 +339,18 @@ def test_similar_requests(
 ) -> None:
     """Prompts of one tile, and answers of one size, are alike; more answers at once are not."""
     assert (similar_class(phase, *one) == similar_class(phase, *other)) is same
+
+
+def test_kinds_of_requests_are_few() -> None:
+    """Whoever observes requests of all sizes fills neither the memory nor the state on the disk."""
+    counts = (0, 1, *(round(1.1**step) for step in range(169)), MAX_TOKENS)
+    kinds = {
+        similar_class(phase, count, count, parallel)
+        for phase in Phase
+        for count in counts
+        for parallel in range(1, MAX_PARALLEL + 1, 13)
+    }
+    assert len(kinds) < 3_000
 
 
 def levels(prefill_spread: float, decode_spread: float) -> Levels:

@@ -17,6 +17,8 @@ from tests.strategies import COMBINATIONS, Combination, lawful_model
 from tests.test_imports import BLOCKED, in_a_new_process
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import MANIFEST_NAME
+from token2metrics.cli.serve_options import STATE_NAME
+from token2metrics.findings.training_warnings import RECORD_NAME
 from token2metrics.findings.verdict import verdict
 from token2metrics.page.data_tables import data_tables
 from token2metrics.page.document import Part
@@ -25,7 +27,6 @@ from token2metrics.page.model_tables import fits_table, glance_table, typical_ta
 from token2metrics.page.report import report_document, report_tables
 from token2metrics.page.report_format import ReportFormat
 from token2metrics.page.write import write_report
-from token2metrics.prediction.result import MetricErrors
 from token2metrics.report.units import seconds
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
@@ -73,21 +74,13 @@ def test_the_first_numbers_are_those_of_held_out_rows() -> None:
     """The median error of each phase's latency, and a word where nobody has checked."""
     findings = found([lawful_model(COMBINATIONS[0], seed=1)])
     (model,) = findings.models
-    assert glance_table(findings).rows[0][1:3] == ("unchecked", "unchecked")
-    errors = MetricErrors(
-        model=model.id,
-        name=model.name,
-        device=model.device,
-        phase=Phase.DECODE,
-        metric="latency",
-        rows=3,
-        mape_percent=9.0,
-        median_ape_percent=1.5,
-        bias_percent=0.0,
-        p90_ape_percent=9.0,
-        extrapolated_rows=0,
-    )
-    checked = msgspec.structs.replace(model, held_out_errors=(errors,))
+    first, *_ = model.phases[Phase.DECODE].errors
+    errors = msgspec.structs.replace(first, median_ape_percent=1.5)
+    phases = {
+        Phase.PREFILL: msgspec.structs.replace(model.phases[Phase.PREFILL], errors=()),
+        Phase.DECODE: msgspec.structs.replace(model.phases[Phase.DECODE], errors=(errors,)),
+    }
+    checked = msgspec.structs.replace(model, phases=phases)
     table = glance_table(msgspec.structs.replace(findings, models=(checked,)))
     assert table.rows[0][1:3] == ("unchecked", "1.50 %")
 
@@ -227,16 +220,20 @@ def test_inputs_are_not_overwritten(run: Run, trained_artifact: Path) -> None:
     """Neither the measurements nor the models."""
     rows = write_rows(Path("rows.md"), "dsr1-qwen-1.5b,decode,400,200,1,5.0,,,,mine")
     refused(run("report", "-a", trained_artifact, "-d", rows, "-o", rows), "--output")
-    manifest = trained_artifact / MANIFEST_NAME
-    refused(run("report", "-a", trained_artifact, "-o", manifest, "-f", "md"), "--output")
+    for name in (MANIFEST_NAME, RECORD_NAME, STATE_NAME):
+        own = trained_artifact / name
+        refused(run("report", "-a", trained_artifact, "-o", own, "-f", "md"), "--output")
     assert load_artifact(trained_artifact).models
 
 
-def test_a_folder_that_cannot_be_written(run: Run, trained_artifact: Path) -> None:
-    """The error names the file."""
+def test_a_folder_that_cannot_be_written(
+    run: Run, trained_artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the file, before anything is gathered for it."""
+    monkeypatch.setattr("token2metrics.findings.gather.gather", pytest.fail)
     Path("taken").write_text("taken")
     options = ("-o", "taken/report.md", "--no-refits")
-    refused(run("report", "-a", trained_artifact, *options), "taken/report.md")
+    refused(run("report", "-a", trained_artifact, *options), "taken/report.md: taken is a file")
 
 
 def test_the_writer_returns_its_files(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ BACKGROUNDS = """
 LABELS = "(all) => all.map((one) => one.closest('label').textContent)"
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 WIDTHS = "(all) => all.map((one) => one.querySelector('svg').getBoundingClientRect().right)"
+LEGEND_LINES = """
+(all) => all.map((one) => new Set([...one.querySelectorAll("svg .role-legend-label text")]
+  .map((label) => Math.round(label.getBoundingClientRect().top))).size)
+"""
 
 __all__ = ["browser", "hostile_report", "open_page", "report_file"]
 
@@ -77,6 +81,13 @@ def test_figures_follow_the_width(open_page: OpenPage, report_file: Path) -> Non
     ends = page.locator(FIGURES).evaluate_all(WIDTHS)
     assert max(ends) <= PHONE_WIDTH
     assert noticed.errors == []
+
+
+def test_legends_are_as_wide_as_there_is_room(open_page: OpenPage, report_file: Path) -> None:
+    """A few short names stand in one line."""
+    page, _ = open_page(report_file.as_uri())
+    lines = drawn(page).locator(FIGURES).evaluate_all(LEGEND_LINES)
+    assert max(lines) == 1
 
 
 def test_the_keyboard_reaches_everything(open_page: OpenPage, report_file: Path) -> None:

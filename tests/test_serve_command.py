@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run, refused
-from tests.serving import PATIENCE_S, REQUEST, ROOT, Service, serving, started
+from tests.serving import PATIENCE_S, REQUEST, ROOT, Service, serving, started, wait_until
 from tests.test_imports import BLOCKED, PROBE, in_a_new_process
 from token2metrics.prediction.predictor import Predictor
 
@@ -89,9 +89,10 @@ def test_the_log_tells_of_requests_and_not_what_they_say(service: Service) -> No
     service.ask("/v1/predict", {**REQUEST, "model": SECRET})
     service.ask(f"/{SECRET}?{SECRET}", headers={"X-Secret": SECRET})
     answer = service.ask("/v1/predict", REQUEST)
-    time.sleep(0.5)
+    name = answer.headers["x-request-id"]
+    wait_until(lambda: name in service.log.read_text(), "the request is logged")
     lines = [line for line in service.logged() if line["event"] == "request"]
-    named = [line for line in lines if line["request"] == answer.headers["x-request-id"]]
+    named = [line for line in lines if line["request"] == name]
     assert [(one["path"], one["method"], one["status"]) for one in named] == [
         ("/v1/predict", "POST", 200)
     ]
@@ -103,24 +104,26 @@ def test_ending_answers_what_was_asked(trained_artifact: Path, tmp_path: Path) -
     """SIGTERM lets requests finish: each is answered whole, or was never taken; the code is 0."""
     service = started(trained_artifact, tmp_path / "log", "--state", tmp_path / "state")
 
-    def ask_until_it_ends() -> int:
-        """Return how many answers came, all of them whole."""
-        answers = 0
+    answered = Counter[int]()
+
+    def ask_until_it_ends(client: int) -> None:
+        """Count the answers that came, all of them whole."""
         while True:
             try:
                 found = service.ask("/v1/predict", [REQUEST] * 20)
             except ConnectionRefusedError:
-                return answers
+                return
             except (ConnectionResetError, HTTPException):
                 continue
             assert (found.status, len(found.json)) == (200, 20)
-            answers += 1
+            answered[client] += 1
 
     with ThreadPoolExecutor(CLIENTS) as threads:
-        work = [threads.submit(ask_until_it_ends) for _ in range(CLIENTS)]
-        time.sleep(0.5)
+        work = [threads.submit(ask_until_it_ends, client) for client in range(CLIENTS)]
+        wait_until(lambda: len(answered) == CLIENTS, "every client got an answer")
         code = service.stop()
-        assert min(one.result() for one in work) > 0
+        for one in work:
+            one.result()
     assert code == 0
     assert "Application shutdown complete." in {line["event"] for line in service.logged()}
     assert not (tmp_path / "state-wal").exists()
@@ -155,7 +158,7 @@ def test_what_cannot_be_served_is_refused(run: Run, trained_artifact: Path, tmp_
     refused(run(*ours, "--no-observe", "--state", "x"), "--state or --no-observe, got both")
     refused(run(*ours, "--no-observe", "--max-time-s", "0"), "--max-time-s above 0, got 0")
     refused(run(*ours, "--change", "0"), "--change")
-    refused(run(*ours, "--host", "192.0.2.1", "--token-file", _token(tmp_path)), "cannot listen")
+    refused(run(*ours, "--host", "192.0.2.1", "--token-file", _token(tmp_path)), "another --host")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused(run(*ours, "--no-observe", "--port", port), f"port {port}", "another --port")
@@ -166,6 +169,7 @@ def test_what_cannot_be_served_is_refused(run: Run, trained_artifact: Path, tmp_
 def _token(folder: Path) -> Path:
     """Write a token, and return its file."""
     (folder / "token").write_text("0123456789abcdef")
+    (folder / "token").chmod(0o600)
     return folder / "token"
 
 
@@ -176,7 +180,9 @@ def test_help_imports_nothing_heavy() -> None:
         assert ended.stdout.splitlines()[-1] == f"LOADED {code}", ended.stderr
 
 
-@pytest.mark.parametrize("package", ["fastapi", "uvicorn", "prometheus_client"])
+@pytest.mark.parametrize(
+    "package", ["fastapi", "httptools", "prometheus_client", "uvicorn", "uvloop"]
+)
 def test_a_missing_package_names_its_extra(trained_artifact: Path, package: str) -> None:
     """The error says what to install."""
     ended = in_a_new_process(BLOCKED, package, "serve", "-a", trained_artifact, "--no-observe")

@@ -17,6 +17,7 @@ from token2metrics.service.listening import is_loopback
 from token2metrics.service.setup import Setup
 
 TOKEN = "0123456789abcdef0123456789abcdef"
+SECRET = 0o600
 PATHS = ("/", "/v1/models", "/openapi.json", "/metrics", "/v1/monitor", "/nothing")
 
 
@@ -139,9 +140,31 @@ def test_bad_tokens_are_refused(tmp_path: Path, content: str) -> None:
     """In words that do not repeat them."""
     file = tmp_path / "token"
     file.write_text(content)
+    file.chmod(SECRET)
     with pytest.raises(ConfigurationError, match="16 to 1,024 printable letters") as caught:
         token_in(file)
     assert not content or content not in str(caught.value).replace("token", "")
+
+
+@pytest.mark.parametrize(("mode", "is_secret"), [(0o600, True), (0o440, True), (0o644, False)])
+def test_token_files_that_everyone_reads_are_refused(
+    tmp_path: Path, mode: int, is_secret: bool
+) -> None:
+    """A token that every user of the computer knows keeps nobody out; a group may share one."""
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    file.chmod(mode)
+    if is_secret:
+        assert token_in(file) == TOKEN
+    else:
+        with pytest.raises(ConfigurationError, match=f"got mode 644.*chmod 600 {file}"):
+            token_in(file)
+
+
+def test_a_device_without_an_end_holds_no_token() -> None:
+    """What is read of it is little."""
+    with pytest.raises(ConfigurationError, match="/dev/zero"):
+        token_in(Path("/dev/zero"))
 
 
 def test_tokens_come_from_files_and_settings(
@@ -149,6 +172,7 @@ def test_tokens_come_from_files_and_settings(
 ) -> None:
     """A file that is missing, and a setting that is too short, are told."""
     (tmp_path / "token").write_bytes(TOKEN.encode() + b"\r\n")
+    (tmp_path / "token").chmod(SECRET)
     assert token_in(tmp_path / "token") == TOKEN
     assert checked_token(TOKEN, "here") == TOKEN
     refused(run("serve", "-a", trained_artifact, "--token-file", "nowhere"), "cannot read")

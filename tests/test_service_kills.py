@@ -46,20 +46,25 @@ class Sender:
         service: Whom it asks at present.
         acknowledged: Batches that were acknowledged.
         is_over: Whether it is told to stop.
+        has_ended: Whether it did; nothing of it is under way then.
     """
 
     name: str
     service: Service
     acknowledged: int = 0
     is_over: bool = False
+    has_ended: bool = False
 
     def run(self) -> None:
         """Send; a batch whose answer does not come is sent again, to whoever answers then."""
-        while not self.is_over:
-            answer = self._sent(f"{self.name}-{self.acknowledged}")
-            assert answer.status == 200, answer
-            assert answer.json["accepted"] == IN_A_BATCH
-            self.acknowledged += 1
+        try:
+            while not self.is_over:
+                answer = self._sent(f"{self.name}-{self.acknowledged}")
+                assert answer.status == 200, answer
+                assert answer.json["accepted"] == IN_A_BATCH
+                self.acknowledged += 1
+        finally:
+            self.has_ended = True
 
     def _sent(self, key: str) -> Answer:
         """Return the answer to a batch, in the end."""
@@ -149,11 +154,8 @@ def folders_of(service: Service) -> list[Path]:
 
 def finished(senders: list[Sender]) -> int:
     """Return how many finished requests were acknowledged, once no batch is under way."""
-    before = -1
-    while before != (now := sum(sender.acknowledged for sender in senders)):
-        before = now
-        time.sleep(LONGEST_BETWEEN_S)
-    return now * IN_A_BATCH
+    wait_until(lambda: all(sender.has_ended for sender in senders), "every sender has ended")
+    return sum(sender.acknowledged for sender in senders) * IN_A_BATCH
 
 
 def look_at_a_late_worker(service: Service, directory: Path) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 from filelock import FileLock
 
-from tests.serving import JSON, REQUEST, Listening, listening, wait_until
+from tests.serving import JSON, PATIENCE_S, REQUEST, Listening, listening
 from token2metrics.monitoring.options import MonitorOptions
 from token2metrics.prediction.predictor import Predictor
+from token2metrics.service.layers.auth import OPEN_PATHS
 from token2metrics.service.layers.limits import Limits
 from token2metrics.service.observing import committing
 from token2metrics.service.observing import ledger as ledgers
+from token2metrics.service.observing.committing import Observing
 from token2metrics.service.observing.ledger import Ledger
+from token2metrics.service.observing.observed import Batch, Observed
 from token2metrics.service.setup import Setup
 
 FINISHED = {**REQUEST, "latency_s": 3.2}
@@ -139,24 +143,35 @@ def test_too_much_that_waits_is_refused(
             work = [
                 threads.submit(service.ask, "/v1/observe", [FINISHED] * 6) for _ in range(CLIENTS)
             ]
-            while not any(one.done() for one in work):
-                pass
+            wait(work, PATIENCE_S, FIRST_COMPLETED)
         statuses = [one.result().status for one in work]
     assert set(statuses) == {200, 503}
     assert on_the_disk(state) == 6 * statuses.count(200)
 
 
-def test_too_many_requests_at_a_time_are_refused(trained_artifact: Path, tmp_path: Path) -> None:
+def test_too_many_requests_at_a_time_are_refused(
+    trained_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While one waits for the disk no other is answered, where there is room for one."""
-    state = tmp_path / "state"
+    state, is_taken, take = tmp_path / "state", Event(), Observing.take
+
+    async def taking(self: Observing, batch: Batch) -> Observed:
+        """Say that a batch waits from now on."""
+        is_taken.set()
+        return await take(self, batch)
+
+    monkeypatch.setattr(Observing, "take", taking)
     setup = Setup(directory=trained_artifact, state=state, limits=Limits(max_running=1))
     with listening(setup, tmp_path / "log") as service, ThreadPoolExecutor(1) as threads:
         with FileLock(f"{state}.lock"):
             waiting = threads.submit(service.ask, "/v1/observe", FINISHED)
-            wait_until(lambda: service.ask("/v1/models").status == 503, "there is no room")
+            assert is_taken.wait(PATIENCE_S)
+            assert service.ask("/v1/models").status == 503
             refused = service.ask("/v1/predict", REQUEST)
             assert refused.headers["retry-after"] == "1"
             assert "at most 1 requests" in refused.json["detail"]
+            for path in OPEN_PATHS:
+                assert service.ask(path).status == 200
         assert waiting.result().status == 200
     assert on_the_disk(state) == 1
 

@@ -190,6 +190,8 @@ def test_too_much_at_once(strict: Application) -> None:
     problem = problem_of(asked(strict, PREDICT, [ONE] * 4), 422, "invalid-body")
     assert "length <= 3" in problem.detail
     problem_of(asked(strict, PLANNING, [PLAN] * 3), 422, "invalid-body")
+    many = problem_of(asked(strict, PREDICT, [0, 5.0] * 200_000), 422, "invalid-body")
+    assert [(one.pointer, one.index) for one in many.errors] == [("#", None)]
     wide = {**SMALL, "parallel": [1, 2, 3]}
     problem = problem_of(asked(strict, COMPARE, wide), 422, "unanswerable")
     assert "expected at most 4 configurations in a comparison, got 6" in problem.detail

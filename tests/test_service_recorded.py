@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from token2metrics.service.http.asgi import BODY, START, Message, Receive, Scope
 from token2metrics.service.layers.log import MOST_LINES, JsonLines, RequestLog
 from token2metrics.service.layers.metrics import Metrics
 from token2metrics.service.layers.recorded import OTHER, Recorded
+from token2metrics.service.worker import write_lines
 
 SECRET = "what-was-asked"
 PATH = "/v1/predict"
@@ -144,6 +146,17 @@ def test_lines_are_written_together() -> None:
     asyncio.run(answer_many())
     counts = [part.count(b"\n") for part in written]
     assert counts == [MOST_LINES, 1]
+
+
+def test_a_log_that_nobody_takes_fails_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever read standard error may have left."""
+
+    def refusing(file: int, lines: bytes) -> int:
+        """Take nothing."""
+        raise BrokenPipeError
+
+    monkeypatch.setattr(os, "write", refusing)
+    write_lines(b"{}\n")
 
 
 def test_levels_of_the_log_are_words() -> None:

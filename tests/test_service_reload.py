@@ -212,3 +212,24 @@ def test_replacing_while_starting_is_no_failure(trained_artifact: Path, tmp_path
             over.set()
         work.result()
     assert {len(one.current.predictor.models) for one in starts} <= {1, len(models)}
+
+
+def test_the_watch_goes_on_after_a_failure(
+    trained_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong while the artifact is looked at is logged, and the next is served."""
+    directory, refresh = copied(trained_artifact, tmp_path / "artifact"), Serving.refresh
+    failures = iter([ValueError("not expected")])
+
+    def failing_once(self: Serving) -> bool:
+        """Fail the first time."""
+        for failure in failures:
+            raise failure
+        return refresh(self)
+
+    monkeypatch.setattr(Serving, "refresh", failing_once)
+    with listening(Setup(directory=directory), tmp_path / "log") as service:
+        digest = relevel(directory, HALF)
+        wait_until(lambda: digest_served(service) == digest, "the new artifact is served")
+        failed = [line for line in service.logged() if line["level"] == "error"]
+        assert [line["error"] for line in failed] == ["ValueError"]

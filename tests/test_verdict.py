@@ -11,10 +11,13 @@ from tests.finding import gathered, named, unseen, with_model, with_phase
 from token2metrics.artifact.manifest import CampaignRecord, OutlierRecord
 from token2metrics.findings.findings import Findings
 from token2metrics.findings.labels import legible
+from token2metrics.findings.off_by import latency_errors
 from token2metrics.findings.shown import Standing
 from token2metrics.findings.verdict import verdict
 from token2metrics.findings.words import between, listed, of_counts, per_cent
 from token2metrics.heads import UNLIMITED_POWER_W
+from token2metrics.page.model_tables import glance_table
+from token2metrics.report.units import percent
 from token2metrics.vocabulary import Phase
 
 __all__ = ["gathered"]
@@ -85,7 +88,10 @@ CASES: dict[str, tuple[Change, str]] = {
         ),
         "even the typical request",
     ),
-    "narrow intervals": (lambda f: off_by(f, 1.5, 12), "only 0 of 12 new decode rows"),
+    "narrow intervals": (
+        lambda f: off_by(f, 1.5, 12),
+        "of 12 new decode rows looked at, only 0 lie",
+    ),
     "untold": (
         lambda f: with_model(
             f,
@@ -145,10 +151,25 @@ def test_the_headline_says_model_device_and_errors(gathered: Findings) -> None:
     headline = verdict(gathered).headline
     for phase in (PREFILL, DECODE):
         median = model.phases[phase].errors[0].median_ape_percent
-        assert f"{phase} to {per_cent(median)}" in headline
+        assert f"{per_cent(median)} in {phase}" in headline
     assert model.device in headline
     assert "nobody has checked 7B yet" in headline
     assert "nobody" not in verdict(with_model(gathered)).headline
+
+
+def test_rows_that_were_brought_are_what_words_and_tables_judge_by(gathered: Findings) -> None:
+    """Headline, doubts and first table say the same; a phase without new rows keeps its errors."""
+    model = gathered.models[0]
+    (own,) = [e for e in model.held_out_errors if (e.phase, e.metric) == (DECODE, "latency")]
+    worse = msgspec.structs.replace(own, median_ape_percent=31.0, p90_ape_percent=42.0)
+    brought = with_model(off_by(gathered, 1.5, 12), held_out_errors=(worse,))
+    told = verdict(brought)
+    trained = model.phases[PREFILL].errors[0].median_ape_percent
+    assert f"{per_cent(trained)} in prefill and 31 % in decode" in told.headline
+    assert any("one in ten decode latencies is off by more than 42 %" in s for s in told.distrust)
+    assert glance_table(brought).rows[0][1:3] == (f"{percent(trained)} %", f"{percent(31.0)} %")
+    seen = msgspec.structs.replace(model, held_out_errors=(worse,))
+    assert latency_errors(seen) == latency_errors(model)
 
 
 def test_nothing_measured_is_said_first(gathered: Findings) -> None:

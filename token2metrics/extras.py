@@ -29,8 +29,10 @@ EXTRA_OF_PACKAGE = {
     "duckdb": "test",
     "ray": "ray",
     "fastapi": "serve",
+    "httptools": "serve",
     "prometheus_client": "serve",
     "uvicorn": "serve",
+    "uvloop": "serve",
 }
 """The extra that installs each optional package."""
 

@@ -1,4 +1,4 @@
-"""Keep a command from writing over what it reads."""
+"""Keep a command from writing over what it reads, and from working for what it cannot write."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from token2metrics.errors import ConfigurationError
+from token2metrics.files import replacing
 
 
 def refuse_overwriting(inputs: Iterable[Path], outputs: Mapping[str, Path | None]) -> None:
@@ -24,6 +25,16 @@ def refuse_overwriting(inputs: Iterable[Path], outputs: Mapping[str, Path | None
             raise ConfigurationError(
                 f"expected {option} to name another file than the input, got {path}"
             )
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse an output that cannot be written, before the work is done.
+
+    Raises:
+        ConfigurationError: If it cannot.
+    """
+    with replacing(path):
+        pass
 
 
 def _are_one(path: Path, other: Path) -> bool:

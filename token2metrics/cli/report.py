@@ -22,7 +22,7 @@ from token2metrics.cli.options import (
     PrecisionName,
     RuntimeName,
 )
-from token2metrics.cli.own_files import refuse_overwriting
+from token2metrics.cli.own_files import refuse_overwriting, refuse_unwritable
 from token2metrics.cli.progress import ProgressBar
 from token2metrics.cli.report_options import (
     Draws,
@@ -32,15 +32,16 @@ from token2metrics.cli.report_options import (
     ReportOutput,
     format_and_path,
 )
+from token2metrics.cli.serve_options import STATE_NAME
 from token2metrics.cli.session import Session, session_of
 from token2metrics.export.target import provenance_of
 from token2metrics.extras import needing
 from token2metrics.findings.asked import DEFAULT_DRAWS, Asked
+from token2metrics.findings.chosen import chosen_models
+from token2metrics.findings.training_warnings import RECORD_NAME
 from token2metrics.findings.verdict import Verdict, verdict
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.prediction.conditions import Conditions
-from token2metrics.prediction.model_predictor import ModelPredictor
-from token2metrics.prediction.predictor import Predictor
 from token2metrics.report.tables import WARNING_STYLE, show_line
 from token2metrics.report.units import bytes_of
 from token2metrics.training.threads import limit_linear_algebra
@@ -80,7 +81,8 @@ def report(
     directory = session.directory(artifact)
     chosen, path = format_and_path(format_name, output, directory)
     loaded = load_artifact(directory)
-    own = (directory / MANIFEST_NAME, directory / loaded.manifest.weights_file)
+    names = (MANIFEST_NAME, loaded.manifest.weights_file, RECORD_NAME, STATE_NAME)
+    own = (directory / name for name in names)
     refuse_overwriting((*(data or ()), *(power_log or ()), *own), {"--output": path})
     asked = Asked(
         data=tuple(data or ()),
@@ -93,13 +95,14 @@ def report(
         configs=session.settings.configs,
         torch_device=session.settings.torch_device,
     )
-    models = _models(loaded, asked)
+    models = chosen_models(loaded, asked)
+    refuse_unwritable(path)
     limit_linear_algebra(session.settings.threads)
     with needing(REPORTING):
         from token2metrics.page.explorer import explorer_part
         from token2metrics.page.write import write_report
 
-        findings = _gathered(session, directory, asked)
+        findings = _gathered(session, loaded, directory, asked)
     shown = _in_order(models, findings)
     told = verdict(findings)
     with session.errors.status("drawing"):
@@ -112,25 +115,14 @@ def report(
         _show(session, told, files)
 
 
-def _models(loaded: Artifact, asked: Asked) -> list[FittedModel]:
-    """Return the models that are reported, each once.
-
-    Raises:
-        RequestError: If a name is unknown or ambiguous, or no model is left.
-    """
-    predictor = Predictor(tuple(ModelPredictor(model) for model in loaded.models))
-    chosen = predictor.choose(asked.models, asked.where)
-    return list({one.model.record.key: one.model for one in chosen}.values())
-
-
-def _gathered(session: Session, directory: Path, asked: Asked) -> Findings:
+def _gathered(session: Session, loaded: Artifact, directory: Path, asked: Asked) -> Findings:
     """Gather what there is to say, under a progress bar."""
     from token2metrics.findings.gather import gather
     from token2metrics.training.run import configure_torch
 
     configure_torch(session.settings)
     with ProgressBar(session.errors) as progress:
-        return gather(directory, asked, progress)
+        return gather(loaded, directory, asked, progress)
 
 
 def _in_order(models: Sequence[FittedModel], findings: Findings) -> list[FittedModel]:

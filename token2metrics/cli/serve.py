@@ -39,7 +39,8 @@ from token2metrics.monitoring.options import (
     MonitorOptions,
 )
 from token2metrics.prediction.result import Result
-from token2metrics.service.limits import Limits
+from token2metrics.report.units import counted
+from token2metrics.service.layers.limits import Limits
 from token2metrics.service.options import ServiceOptions
 from token2metrics.service.setup import Setup
 
@@ -128,8 +129,8 @@ def _start(
     manifest = load_artifact(setup.directory).manifest
     with needing("serving"):
         from token2metrics.service.listening import is_loopback, listen, url_of
+        from token2metrics.service.observing.trying import try_state
         from token2metrics.service.running import run_service
-        from token2metrics.service.trying import try_state
     if setup.token is None and not is_loopback(host):
         raise ConfigurationError(
             f"expected a token (--token-file) to listen on {host}, which other computers reach, "
@@ -159,13 +160,13 @@ def _say(session: Session, started: Started, as_json: bool) -> None:
     if as_json:
         session.show_json(started)
         return
-    shown = f"serving {started.models:,} models at {started.url}/ (Ctrl-C ends)"
+    shown = f"serving {counted(started.models, 'model')} at {started.url}/ (Ctrl-C ends)"
     session.console.print(shown, highlight=False, soft_wrap=True)
 
 
 def _token(session: Session, file: Path | None) -> str | None:
     """Return the token from a file, or else of the settings; None where there is none."""
-    from token2metrics.service.tokens import checked_token, token_in
+    from token2metrics.service.layers.tokens import checked_token, token_in
 
     if file is not None:
         return token_in(file)

@@ -24,9 +24,8 @@ def url_of(address: str) -> httpx2.URL:
     except (httpx2.InvalidURL, TypeError):
         url = httpx2.URL("")
     if url.scheme not in SCHEMES or not url.host or url.query or url.userinfo:
-        raise ConfigurationError(
-            f"expected an address such as http://127.0.0.1:8000, got {address!r}"
-        )
+        got = "one with a password or a user" if url.userinfo else repr(address)
+        raise ConfigurationError(f"expected an address such as http://127.0.0.1:8000, got {got}")
     return url
 
 

@@ -11,7 +11,15 @@ from msgspec import Struct
 from token2metrics.errors import DataError
 from token2metrics.figures.axes import logarithmic
 from token2metrics.figures.figure import Figure
-from token2metrics.figures.points import SHORT, Row, hollow_and_filled, layered
+from token2metrics.figures.points import (
+    HELD_OUT,
+    IS_HELD_OUT,
+    SHORT,
+    Row,
+    hollow_and_filled,
+    layered,
+    standing,
+)
 from token2metrics.figures.series import SERIES, colour
 from token2metrics.figures.style import (
     INTERVAL,
@@ -24,9 +32,6 @@ from token2metrics.vocabulary import Phase
 NAME, TITLE = "measured-predicted", "Measured against predicted"
 UNITS = {"latency": "s", "energy": "J", "power": "W"}
 """Metrics that are drawn, in their order, with their units."""
-
-SEEN, UNSEEN = "fitted", "held out"
-"""What a point is drawn as: hollow, because the fit saw the row, and filled, because none did."""
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -123,7 +128,7 @@ def _panel(own: Sequence[Compared], names: Sequence[str], title: str, unit: str)
         .encode(x=alt.XDatum(low), x2=alt.X2Datum(high), y=alt.YDatum(low), y2=alt.Y2Datum(high))
     )
     base = alt.Chart().encode(x=x, y=y, tooltip=_tooltip(own, unit))
-    points = hollow_and_filled(names, f"datum.row === '{UNSEEN}'", base)
+    points = hollow_and_filled(names, IS_HELD_OUT, base)
     layers = (identity, *_intervals(own, x, names), *points)
     return layered(rows, *layers).properties(
         width=PANEL_WIDTH_PX, height=PANEL_WIDTH_PX, title=title
@@ -146,16 +151,15 @@ def _rows(one: Compared) -> Iterator[Row]:
         "input tokens": one.input_tokens,
         "output tokens": one.output_tokens,
     }
-    row = UNSEEN if one.seen is False else SEEN if one.seen else "not known to be held out"
     yield {
         **shared,
         "predicted": one.predicted,
         "lower": one.lower,
         "upper": one.upper,
-        "row": row,
+        "row": standing(one.seen),
     }
-    if row != UNSEEN and one.held_out is not None:
-        yield {**shared, "predicted": one.held_out, "row": UNSEEN}
+    if one.seen is not False and one.held_out is not None:
+        yield {**shared, "predicted": one.held_out, "row": HELD_OUT}
 
 
 def _tooltip(own: Sequence[Compared], unit: str) -> list[alt.Tooltip]:

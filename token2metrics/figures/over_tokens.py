@@ -9,8 +9,15 @@ import altair as alt
 from msgspec import Struct
 
 from token2metrics.figures.axes import Drawn, logarithmic
-from token2metrics.figures.points import SHORT, Row, hollow_and_filled, layered
-from token2metrics.figures.series import SERIES, colour
+from token2metrics.figures.points import (
+    IS_HELD_OUT,
+    SHORT,
+    Row,
+    hollow_and_filled,
+    layered,
+    standing,
+)
+from token2metrics.figures.series import LEGEND_POINT_AREA_PX, SERIES, colour
 from token2metrics.figures.style import (
     BAND,
     DASHES,
@@ -20,11 +27,7 @@ from token2metrics.figures.style import (
     WIDTH_PX,
 )
 
-SEEN, UNSEEN, UNTOLD = "fitted", "held out", "not known to be held out"
 PREDICTED = "predicted"
-LEGEND_PX = 80
-"""Area of a symbol of the legend; lines would have larger ones."""
-
 INSIDE, OUTSIDE = "within the measured range", "outside the measured range"
 
 
@@ -113,7 +116,7 @@ def over_tokens(models: Sequence[TokenSeries], quantities: Quantities) -> alt.La
     tooltip = _tooltip(quantities)
     curve = alt.Chart().transform_filter(f"datum.row === '{PREDICTED}'")
     curve = curve.encode(
-        color=colour(names).legend(symbolSize=LEGEND_PX), detail=["segment:N", "dash:N"]
+        color=colour(names).legend(symbolSize=LEGEND_POINT_AREA_PX), detail=["segment:N", "dash:N"]
     )
     band = curve.mark_area(style=BAND, clip=True).encode(
         x=x, y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q")
@@ -121,7 +124,7 @@ def over_tokens(models: Sequence[TokenSeries], quantities: Quantities) -> alt.La
     lines = _lines(models, curve.encode(x=x, y=y, tooltip=tooltip))
     base = alt.Chart().transform_filter(f"datum.row !== '{PREDICTED}'")
     measured = base.encode(x=x, y=y, tooltip=tooltip)
-    points = hollow_and_filled(names, f"datum.row === '{UNSEEN}'", measured)
+    points = hollow_and_filled(names, IS_HELD_OUT, measured)
     chart = layered(rows, band, *lines, *points)
     return chart.properties(width=WIDTH_PX, height=HEIGHT_PX)
 
@@ -198,10 +201,9 @@ def _curve_rows(one: TokenSeries, dash: int) -> Iterator[Row]:
 def _measured_rows(one: TokenSeries) -> Iterator[Row]:
     """Yield the measured points of a model."""
     for point in one.measured:
-        row = UNTOLD if point.seen is None else SEEN if point.seen else UNSEEN
         yield {
             SERIES: one.series,
-            "row": row,
+            "row": standing(point.seen),
             "x": point.x,
             "y": point.y,
             "input tokens": point.input_tokens,

@@ -48,7 +48,8 @@ def pareto(found: Comparison) -> Figure:
     front = base.transform_filter("datum.best").mark_line(style=FRONT, interpolate="step-after")
     chart = layered(_rows(scene, x, y), front, *points, _labels(base))
     title = f"{TITLE} on {scene.title}" if scene.title else TITLE
-    words = "\n".join((*scene.notes, CONNECTED))
+    is_connected = sum(_best(scene)) > 1
+    words = "\n".join((*scene.notes, *([CONNECTED] if is_connected else [])))
     return Figure(NAME, title, words, chart.properties(width=WIDTH_PX, height=HEIGHT_PX))
 
 

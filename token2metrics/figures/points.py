@@ -16,6 +16,15 @@ Row: TypeAlias = Mapping[str, Value]
 SHORT = ",.4~r"
 """Numbers in tooltips: four significant digits."""
 
+FITTED, HELD_OUT, UNTOLD = "fitted", "held out", "not known to be held out"
+IS_HELD_OUT = f"datum.row === '{HELD_OUT}'"
+"""Which points of measured rows are filled: those whose ``row`` no fit had seen."""
+
+
+def standing(seen: bool | None) -> str:
+    """Return what a measured row is called, by whether the fit saw it; None where nobody knows."""
+    return UNTOLD if seen is None else FITTED if seen else HELD_OUT
+
 
 def hollow_and_filled(
     names: Sequence[str], filled_if: str, encoded: alt.Chart, title: str | None = None

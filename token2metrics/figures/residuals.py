@@ -9,7 +9,14 @@ from msgspec import Struct
 
 from token2metrics.figures.axes import logarithmic
 from token2metrics.figures.figure import Figure
-from token2metrics.figures.points import SHORT, Row, hollow_and_filled, layered
+from token2metrics.figures.points import (
+    IS_HELD_OUT,
+    SHORT,
+    Row,
+    hollow_and_filled,
+    layered,
+    standing,
+)
 from token2metrics.figures.series import SERIES
 from token2metrics.figures.style import (
     PANEL_HEIGHT_PX,
@@ -20,7 +27,6 @@ from token2metrics.figures.style import (
 from token2metrics.vocabulary import Phase
 
 NAME, TITLE = "residuals", "Errors of latency over tokens"
-HELD_OUT, FITTED = "held out", "fitted"
 LENGTHS = {
     Phase.PREFILL: "prompt tokens",
     Phase.DECODE: "output tokens",
@@ -45,7 +51,7 @@ class Residual(Struct, frozen=True, kw_only=True):
         input_tokens: Prompt tokens.
         output_tokens: Output tokens.
         percent: Predicted over measured latency less one; above 0 predicts too much.
-        held_out: Whether the prediction had not seen the row.
+        seen: Whether the fit that predicts saw the row; None where nobody can tell.
     """
 
     series: str
@@ -53,7 +59,7 @@ class Residual(Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     percent: float
-    held_out: bool
+    seen: bool | None
 
 
 def residuals(found: Sequence[Residual]) -> Figure:
@@ -75,10 +81,10 @@ def residuals(found: Sequence[Residual]) -> Figure:
 def _words(found: Sequence[Residual]) -> str:
     """Say what the points are."""
     words = ["Above the line too much is predicted, below it too little."]
-    held = {one.held_out for one in found}
-    if held == {True}:
+    seen = {one.seen for one in found}
+    if seen == {False}:
         words.append("Every row is predicted by a fit that had not seen it.")
-    elif held == {False}:
+    elif False not in seen:
         words.append("All rows may have been seen by the fit, so such errors flatter it.")
     else:
         words.append("Filled points are predictions by a fit that had not seen the row.")
@@ -98,7 +104,7 @@ def _panel(own: Sequence[Residual], names: Sequence[str], phase: Phase) -> alt.L
         y=alt.Y("percent:Q", title="error / %", scale=scale, axis=alt.Axis(format=SIGNED)),
         tooltip=_tooltip(),
     )
-    points = hollow_and_filled(names, f"datum.row === '{HELD_OUT}'", base)
+    points = hollow_and_filled(names, IS_HELD_OUT, base)
     panel = layered(rows, zero, *points)
     return panel.properties(width=PANEL_WIDTH_PX, height=PANEL_HEIGHT_PX, title=str(phase))
 
@@ -119,7 +125,7 @@ def _row(one: Residual) -> Row:
     """Return a point."""
     return {
         SERIES: one.series,
-        "row": HELD_OUT if one.held_out else FITTED,
+        "row": standing(one.seen),
         "length": _length(one),
         "percent": one.percent,
         "input tokens": one.input_tokens,

@@ -94,7 +94,7 @@ def _front_words(found: Comparison, drawn: int) -> tuple[str, ...]:
     hidden = len(compared) - drawn
     beyond = f"{hidden} of {counted(len(compared), 'configuration')} not drawn: a value is unknown"
     return (
-        f"filled: Pareto front of {', '.join(found.objectives)}",
+        f"Filled points: the Pareto front ({', '.join(found.objectives)}).",
         *unranked_notes(compared, found.objectives),
         *([beyond] if hidden else []),
     )

@@ -11,6 +11,9 @@ from token2metrics.figures.style import DASHES
 LEGEND_LINE_AREA_PX = 500
 """Of the square whose side is the length of a line in a legend: long enough for its dashes."""
 
+LEGEND_POINT_AREA_PX = 80
+"""Of a symbol of a legend where points are drawn on lines, whose own symbols would be larger."""
+
 SERIES = "series"
 """The field of a row that names its series, unless told."""
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from token2metrics.figures.axes import logarithmic
 from token2metrics.figures.figure import Figure
 from token2metrics.figures.points import SHORT, Row, layered
-from token2metrics.figures.series import SERIES, colour, shape
+from token2metrics.figures.series import LEGEND_POINT_AREA_PX, SERIES, colour, shape
 from token2metrics.figures.style import (
     INTERVAL,
     PANEL_HEIGHT_PX,
@@ -20,12 +20,8 @@ from token2metrics.figures.style import (
 from token2metrics.vocabulary import Phase
 
 NAME, TITLE = "shots", "Errors after a few rows"
-LEGEND_PX = 80
-"""Area of a symbol of the legend; lines would have larger ones."""
-
 SMALLEST_PERCENT = 0.01
 """Errors below it are drawn at it, since a logarithmic axis has no zero."""
-
 
 APART, ROOM = 0.07, 0.4
 """Between models with as many rows, and at both ends of the axis, in rows."""
@@ -74,8 +70,8 @@ def _words(found: Sequence[Shots], draws: int) -> str:
     """Say how the errors came about."""
     words = [
         f"Each model fitted again on a few of its rows, {draws} random draws of each number, and "
-        "judged on the rows not drawn. Lines are medians of the errors of latency, thin lines "
-        "reach to the 90th percentile."
+        "judged on the rows not drawn; family and source stay as training chose them on all rows. "
+        "Lines are medians of the errors of latency, thin lines reach to the 90th percentile."
     ]
     if any(one.shots == 0 for one in found):
         words.append("At 0 it is what is known without any row of the model.")
@@ -90,13 +86,13 @@ def _panel(own: Sequence[Shots], names: Sequence[str], phase: Phase) -> alt.Laye
     ends = [float(value) for value in reach if isinstance(value, float)]
     x = alt.X(
         "place:Q",
-        title="rows of the model",
+        title="rows seen of each kind",
         axis=alt.Axis(values=counts, grid=False, format="d"),
         scale=alt.Scale(domain=[counts[0] - ROOM, counts[-1] + ROOM], nice=False),
     )
     y = alt.Y("median:Q", title="error / %", **logarithmic(ends))
     base = alt.Chart().encode(
-        x=x, y=y, color=colour(names).legend(symbolSize=LEGEND_PX), tooltip=_tooltip()
+        x=x, y=y, color=colour(names).legend(symbolSize=LEGEND_POINT_AREA_PX), tooltip=_tooltip()
     )
     whiskers = base.mark_rule(style=INTERVAL).encode(y2=alt.Y2("p90:Q"))
     lines = base.mark_line()

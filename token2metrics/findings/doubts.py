@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from token2metrics.artifact.manifest import Hull, PhaseRecord
 from token2metrics.cost import AS_FITTED
 from token2metrics.findings.findings import ModelFindings
-from token2metrics.findings.shown import Point, Standing
+from token2metrics.findings.off_by import latency_errors
+from token2metrics.findings.shown import LATENCY, Point, Standing
 from token2metrics.findings.words import listed, per_cent
 from token2metrics.heads import UNLIMITED_POWER_W
 from token2metrics.report.units import counted
@@ -25,6 +26,7 @@ FEWEST_FORECASTS = 10
 COVERAGE_SHORT = 0.15
 """Intervals that hold so much more rarely than they say are too narrow."""
 
+NO_LIMIT = ", and nobody stated the power limit of the device"
 PERCENT = 100.0
 
 Rule = Callable[[ModelFindings, float], Iterator[str]]
@@ -76,19 +78,18 @@ def _few_rows(model: ModelFindings, confidence: float) -> Iterator[str]:
 
 def _large_errors(model: ModelFindings, confidence: float) -> Iterator[str]:
     """Say where held-out errors are large or lean to one side."""
-    for phase, record in model.phases.items():
-        for summary in record.errors[:1]:
-            if summary.p90_ape_percent > LARGE_ERROR_PERCENT:
-                yield (
-                    f"one in ten {phase} latencies is off by more than "
-                    f"{per_cent(summary.p90_ape_percent)}"
-                )
-            if abs(summary.bias_percent) > LARGE_BIAS_PERCENT:
-                side = "much" if summary.bias_percent > 0 else "little"
-                yield (
-                    f"{phase} leans to one side: {per_cent(abs(summary.bias_percent))} too {side} "
-                    "on average"
-                )
+    for phase, errors in latency_errors(model).items():
+        if errors.p90_ape_percent > LARGE_ERROR_PERCENT:
+            yield (
+                f"one in ten {phase} latencies is off by more than "
+                f"{per_cent(errors.p90_ape_percent)}"
+            )
+        if abs(errors.bias_percent) > LARGE_BIAS_PERCENT:
+            side = "much" if errors.bias_percent > 0 else "little"
+            yield (
+                f"{phase} leans to one side: {per_cent(abs(errors.bias_percent))} too {side} "
+                "on average"
+            )
 
 
 def _missing_energy(model: ModelFindings, confidence: float) -> Iterator[str]:
@@ -107,9 +108,6 @@ def _missing_energy(model: ModelFindings, confidence: float) -> Iterator[str]:
     if lent:
         phases = listed([str(phase) for phase in lent])
         yield f"power of {phases} is that of the device's other models, it was not measured"
-
-
-NO_LIMIT = ", and nobody stated the power limit of the device"
 
 
 def _outside(model: ModelFindings, confidence: float) -> Iterator[str]:
@@ -159,12 +157,12 @@ def _coverage(model: ModelFindings, confidence: float) -> Iterator[str]:
     """Say where rows that the fit had not seen lie outside their intervals too often."""
     new = [one for one in model.points if one.standing is Standing.UNSEEN]
     for phase in Phase:
-        own = [one for one in new if one.phase is phase and one.metric == "latency"]
+        own = [one for one in new if one.phase is phase and one.metric == LATENCY]
         held = sum(_is_covered(one) for one in own)
         if len(own) >= FEWEST_FORECASTS and held / len(own) < confidence - COVERAGE_SHORT:
             yield (
-                f"only {held:,} of {len(own):,} new {phase} rows lie within their intervals, which "
-                f"should hold {confidence:.0%}; calibrate again on some of them"
+                f"of {len(own):,} new {phase} rows looked at, only {held:,} lie within their "
+                f"intervals, which should hold {confidence:.0%}; calibrate again on some of them"
             )
 
 

@@ -44,14 +44,16 @@ def compared(point: Point) -> Compared:
 
 def residual(point: Point) -> Residual:
     """Return the error of a prediction, of one that had not seen the row where there is one."""
-    predicted = point.predicted if point.held_out is None else point.held_out
+    predicted, seen = point.predicted, SEEN[point.standing]
+    if point.held_out is not None:
+        predicted, seen = point.held_out, False
     return Residual(
         series=point.model,
         phase=point.phase,
         input_tokens=point.input_tokens,
         output_tokens=point.output_tokens,
         percent=PERCENT * (predicted / point.measured - 1.0),
-        held_out=point.held_out is not None,
+        seen=seen,
     )
 
 

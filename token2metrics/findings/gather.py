@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from token2metrics import __version__
-from token2metrics.artifact.fitted import FittedModel
-from token2metrics.artifact.load import Artifact, load_artifact
+from token2metrics.artifact.load import Artifact
 from token2metrics.findings.asked import Asked, Watcher
+from token2metrics.findings.chosen import chosen_models
 from token2metrics.findings.describe import Shared, described
 from token2metrics.findings.findings import Findings, ModelFindings, ShotError, ShotStudy
 from token2metrics.findings.labels import labels_of
@@ -22,28 +22,25 @@ from token2metrics.findings.subjects import Subject, measured_first, subject_of
 from token2metrics.findings.training_warnings import warnings_of
 from token2metrics.findings.usual import typical_request, usual_lengths
 from token2metrics.intervals import check_confidence
-from token2metrics.prediction.model_predictor import ModelPredictor
-from token2metrics.prediction.predictor import Predictor
 from token2metrics.vocabulary import FITTED_PHASES
 
 
-def gather(directory: Path, asked: Asked, watcher: Watcher) -> Findings:
+def gather(artifact: Artifact, directory: Path, asked: Asked, watcher: Watcher) -> Findings:
     """Gather what there is to say of the models of an artifact.
 
     Args:
-        directory: The artifact.
+        artifact: What holds the models.
+        directory: Where it was loaded from.
         asked: What to look at, and how closely.
         watcher: Told of every finished step.
 
     Raises:
-        ArtifactError: If the artifact cannot be trusted.
         RequestError: If a model is unknown or ambiguous, or the confidence none that is offered.
         DataError: If a file that was given cannot be used.
         ConfigurationError: If the experiment files cannot be read.
     """
     check_confidence(asked.confidence)
-    artifact = load_artifact(directory)
-    models = _chosen(artifact, asked)
+    models = chosen_models(artifact, asked)
     logs = read_logs(asked.power_logs)
     rows = read_rows(models, asked.data, asked.configs)
     labels = labels_of([model.record for model in models])
@@ -66,16 +63,6 @@ def gather(directory: Path, asked: Asked, watcher: Watcher) -> Findings:
         power_logs=logs,
         remarks=rows.remarks,
     )
-
-
-def _chosen(artifact: Artifact, asked: Asked) -> list[FittedModel]:
-    """Return the models to report on: as they were named, else from the smallest on."""
-    predictor = Predictor(tuple(ModelPredictor(model) for model in artifact.models))
-    chosen = predictor.choose(asked.models, asked.where)
-    models = list({one.model.record.key: one.model for one in chosen}.values())
-    if asked.models:
-        return models
-    return sorted(models, key=lambda model: model.record.traffic.weight_bytes)
 
 
 def _shared(subjects: Sequence[Subject], directory: Path, confidence: float) -> Shared:

@@ -27,8 +27,8 @@ from token2metrics.findings.drawn import (
     token_series,
 )
 from token2metrics.findings.findings import Findings, ModelFindings
+from token2metrics.findings.shown import LATENCY
 
-LATENCY = "latency"
 FEWEST_COMPARED = 2
 """One model alone has no trade-offs to show."""
 

@@ -11,7 +11,7 @@ import polars as pl
 from token2metrics.artifact.fitted import FittedModel
 from token2metrics.columns import TOKEN_SETTING
 from token2metrics.cost import PhaseCost
-from token2metrics.findings.shown import Point, Standing
+from token2metrics.findings.shown import ENERGY, LATENCY, POWER, UNITS, Point, Standing
 from token2metrics.prediction.evaluate import (
     IDENTITY,
     MEASURED,
@@ -28,8 +28,6 @@ from token2metrics.prediction.result import MetricErrors
 from token2metrics.vocabulary import Phase
 
 INPUT, OUTPUT = pl.col("input_tokens"), pl.col("output_tokens")
-LATENCY, ENERGY, POWER = "latency", "energy", "power"
-UNITS = {LATENCY: "s", ENERGY: "J", POWER: "W"}
 LOWER, UPPER, HELD_OUT, STANDING = "lower", "upper", "held_out", "standing"
 HELD_LATENCY, HELD_ENERGY = "held_out_latency_s", "held_out_energy_j"
 """Columns of forecasts by refits that did not see the row; null where there are none."""

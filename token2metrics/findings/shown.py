@@ -7,6 +7,10 @@ from enum import StrEnum
 from token2metrics.prediction.result import Result
 from token2metrics.vocabulary import Phase
 
+LATENCY, ENERGY, POWER = "latency", "energy", "power"
+UNITS = {LATENCY: "s", ENERGY: "J", POWER: "W"}
+"""What is measured of a row."""
+
 
 class Standing(StrEnum):
     """What a measured row was to the fit."""
@@ -27,8 +31,8 @@ class Point(Result, frozen=True):
     Attributes:
         model: Label of the model.
         phase: ``prefill``, ``decode`` or ``request``.
-        metric: ``latency``, ``energy`` or ``power``.
-        unit: Of the numbers: ``s``, ``J`` or ``W``.
+        metric: One of ``UNITS``.
+        unit: Its unit.
         input_tokens: Prompt tokens.
         output_tokens: Output tokens.
         measured: What was measured.

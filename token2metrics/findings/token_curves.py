@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from token2metrics.artifact.manifest import Hull
-from token2metrics.findings.shown import CurvePoint, MeasuredStep, Point, TokenCurve
+from token2metrics.findings.shown import LATENCY, CurvePoint, MeasuredStep, Point, TokenCurve
 from token2metrics.prediction.model_predictor import ModelPredictor
 from token2metrics.prediction.result import Interval, PhasePrediction
 from token2metrics.vocabulary import MAX_TOKENS, Phase
@@ -126,7 +126,7 @@ def mean_context(input_tokens: int, output_tokens: int) -> float:
 
 def _measured(points: Sequence[Point], phase: Phase) -> list[Point]:
     """Return the measured latencies of a phase."""
-    return [one for one in points if one.phase is phase and one.metric == "latency"]
+    return [one for one in points if one.phase is phase and one.metric == LATENCY]
 
 
 def _within(tokens: float) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from token2metrics.artifact.manifest import ErrorSummary, PhaseRecord
+from token2metrics.artifact.manifest import PhaseRecord
 from token2metrics.findings.doubts import doubts_of
 from token2metrics.findings.findings import Findings, ModelFindings, ShotError
+from token2metrics.findings.off_by import latency_errors
 from token2metrics.findings.words import between, listed, of_counts, per_cent
 from token2metrics.prediction.result import Prediction, Result
 from token2metrics.report.units import counted, joules, seconds
@@ -57,35 +58,28 @@ def verdict(findings: Findings) -> Verdict:
 
 def _headline(findings: Findings) -> str:
     """Say in one sentence what was fitted and how far it is off."""
-    judged = [one for one in findings.models if _errors(one)]
+    errors = {one.label: latency_errors(one) for one in findings.models}
+    judged = [one for one in findings.models if errors[one.label]]
     where = listed(list(dict.fromkeys(one.device for one in findings.models)))
     if not judged:
         who = _who(findings.models)
         return f"{who} on {where}: predictions that no measurement has checked yet."
     words = []
     for phase in FITTED_PHASES:
-        medians = [
-            _errors(one)[phase].median_ape_percent for one in judged if phase in _errors(one)
-        ]
+        medians = [own[phase].median_ape_percent for own in errors.values() if phase in own]
         if medians:
-            words.append(f"{phase} to {between(medians)}")
-    bare = [one for one in findings.models if not _errors(one)]
+            words.append(f"{between(medians)} in {phase}")
+    bare = [one for one in findings.models if not errors[one.label]]
     rest = f"; nobody has checked {_who(bare)} yet" if bare else ""
     return (
-        f"On {where}, {_who(judged)} {'are' if len(judged) > 1 else 'is'} predicted on rows that "
-        f"no fit had seen: {' and '.join(words)} in the median{rest}."
+        f"On {where}, predicted latencies of {_who(judged)} miss rows that no fit had seen by a "
+        f"median of {' and '.join(words)}{rest}."
     )
 
 
 def _who(models: Sequence[ModelFindings]) -> str:
     """Name models."""
     return listed([one.label for one in models])
-
-
-def _errors(model: ModelFindings) -> dict[Phase, ErrorSummary]:
-    """Return the held-out errors of each phase, by the strictest protocol there is."""
-    records = {phase: model.phases[phase] for phase in FITTED_PHASES if phase in model.phases}
-    return {phase: record.errors[0] for phase, record in records.items() if record.errors}
 
 
 def _paragraphs(findings: Findings) -> Iterator[str]:
@@ -139,7 +133,8 @@ def _off_by(models: Sequence[ModelFindings]) -> Iterator[str]:
     """Yield the held-out errors of models, or of many models together."""
     if len(models) > MOST_DESCRIBED:
         for phase in FITTED_PHASES:
-            found = [_errors(one)[phase] for one in models if phase in _errors(one)]
+            errors = map(latency_errors, models)
+            found = [own[phase] for own in errors if phase in own]
             if found:
                 middle = between(one.median_ape_percent for one in found)
                 most = between(one.p90_ape_percent for one in found)
@@ -149,7 +144,7 @@ def _off_by(models: Sequence[ModelFindings]) -> Iterator[str]:
         told = [
             f"{phase} {per_cent(one.median_ape_percent)} and {per_cent(one.p90_ape_percent)} "
             f"({counted(one.rows, 'row')})"
-            for phase, one in _errors(model).items()
+            for phase, one in latency_errors(model).items()
         ]
         if told:
             yield f"{model.label} {', '.join(told)}"
@@ -209,7 +204,8 @@ def _few_shots(findings: Findings) -> Iterator[str]:
     if words:
         yield (
             f"Fitted again on one random row of each kind, the models miss the others: "
-            f"{' and '.join(words)} (medians over {findings.shots.draws} draws)."
+            f"{' and '.join(words)} (medians over {findings.shots.draws} draws; family and source "
+            "stay as chosen on all rows)."
         )
 
 

@@ -14,6 +14,9 @@ from token2metrics.workload import TILE_TOKENS
 MOST_TILES = 16
 """Longer prompts are told apart by their size, not by their tiles."""
 
+MOST_APART = 16
+"""More answers at once are told apart by size too, or there would be a kind for each number."""
+
 CLASSES_PER_DOUBLING = 2
 
 
@@ -27,7 +30,7 @@ def similar_class(phase: Phase, input_tokens: int, output_tokens: int, parallel:
         parallel: Answers at once.
     """
     size = _prompt_size(input_tokens) if phase is Phase.PREFILL else _doublings(output_tokens)
-    return f"{size} x{parallel}"
+    return f"{size} x{_samples(parallel)}"
 
 
 def _prompt_size(input_tokens: int) -> str:
@@ -35,7 +38,17 @@ def _prompt_size(input_tokens: int) -> str:
     tiles = math.ceil(input_tokens / TILE_TOKENS)
     if tiles <= MOST_TILES:
         return f"{tiles} tiles"
-    return f"2^{math.floor(CLASSES_PER_DOUBLING * math.log2(input_tokens))}/2"
+    return _half_doublings(input_tokens)
+
+
+def _samples(parallel: int) -> str:
+    """Return the answers at once, or their size in half doublings."""
+    return str(parallel) if parallel <= MOST_APART else _half_doublings(parallel)
+
+
+def _half_doublings(count: int) -> str:
+    """Return the size of a count in half doublings."""
+    return f"2^{math.floor(CLASSES_PER_DOUBLING * math.log2(count))}/2"
 
 
 def _doublings(output_tokens: int) -> str:

@@ -11,8 +11,9 @@ from token2metrics.export.identifiers import identifiers
 from token2metrics.page.later_widths import width_name
 from token2metrics.parallel import SINGLE
 from token2metrics.planning.answerable import bounds_for, notes_on, unmetered_phases
-from token2metrics.planning.at_most import COST_LIMIT, stated_limit_w
+from token2metrics.planning.at_most import COST_LIMIT
 from token2metrics.planning.limits import Demand, Limits
+from token2metrics.planning.unshown import unshown_words
 from token2metrics.prediction.assemble import PhaseTeller, RequestTeller
 from token2metrics.prediction.quantities import ENERGY, LATENCY
 from token2metrics.prediction.result import Prices, Result
@@ -195,7 +196,7 @@ def _plan(model: FittedModel) -> PlanWords:
         untold=_refusal(model, Demand(Limits(latency_s=ANY_LIMIT))),
         untold_energy=_refusal(model, Demand(Limits(energy_j=ANY_LIMIT))),
         untold_cost=_refusal(model, Demand(Limits(cost=ANY_LIMIT))),
-        unshown=_unshown(model),
+        unshown=unshown_words(model),
         idle_power_w=model.record.hardware.idle_power_w,
         notes=tuple(notes),
         unpriced=unpriced,
@@ -209,15 +210,3 @@ def _refusal(model: FittedModel, demand: Demand) -> str | None:
     except RequestError as error:
         return str(error)
     return None
-
-
-def _unshown(model: FittedModel) -> str | None:
-    """Say why a cap of power cannot be shown to be kept, as ``planning.unshown`` does."""
-    unmetered, limit_w = unmetered_phases(model), stated_limit_w(model.record.hardware)
-    if limit_w is None or not unmetered:
-        return None
-    counts = "it counts" if len(unmetered) == 1 else "they count"
-    return (
-        f"power of {' and '.join(unmetered)} was not measured, so {counts} with the device's "
-        f"limit of {limit_w:g} W"
-    )

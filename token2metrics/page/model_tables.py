@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from token2metrics.artifact.manifest import PhaseRecord
 from token2metrics.findings.findings import Findings, ModelFindings
+from token2metrics.findings.off_by import latency_errors
 from token2metrics.page.table import Table, numbers, prose, table, texts
 from token2metrics.prediction.result import MetricErrors, Prediction
 from token2metrics.report.units import UNKNOWN, joules, percent, seconds, watts
 from token2metrics.vocabulary import FITTED_PHASES, Phase, SourceKind
 
-LATENCY = "latency"
 DECODE_ALONE = "†"
 UNCALIBRATED, UNCHECKED = "uncalibrated", "unchecked"
 ALONE = f"{DECODE_ALONE} Decode alone: no energy of prefill was measured."
@@ -73,7 +73,8 @@ def errors_table(findings: Findings) -> Table:
     )
     rows = (row for model in findings.models for row in _errors(model))
     remark = (
-        "Held out: each row predicted by a fit that did not see it. "
+        "Held out: each row predicted by a fit that did not see it, of the family and source that "
+        "training chose. "
         "All rows: predicted by the fit as it is, which may have seen them."
     )
     return table("Errors", columns, rows, remark)
@@ -116,10 +117,8 @@ def _glance(model: ModelFindings) -> tuple[str, ...]:
 
 def _off_by(model: ModelFindings, phase: Phase) -> str:
     """Return the median error of a phase's latency on held-out rows."""
-    for errors in model.held_out_errors:
-        if (errors.phase, errors.metric) == (phase, LATENCY):
-            return f"{percent(errors.median_ape_percent)} %"
-    return UNCHECKED
+    errors = latency_errors(model).get(phase)
+    return UNCHECKED if errors is None else f"{percent(errors.median_ape_percent)} %"
 
 
 def _conditions(model: ModelFindings) -> tuple[str, ...]:

@@ -24,16 +24,27 @@ def unshown_power(
         The reason; None where the request keeps every limit, idling or a metered phase breaks the
         cap, or another limit is broken.
     """
-    unmetered, limit_w = unmetered_phases(model), stated_limit_w(model.record.hardware)
-    most_w = demand.limits.power_w
+    unmetered, most_w = unmetered_phases(model), demand.limits.power_w
     broken = {one.limit for one in demand.limits.broken_by(bounds(*request))}
-    if broken != {POWER_LIMIT} or most_w is None or limit_w is None or not unmetered:
+    if broken != {POWER_LIMIT} or most_w is None:
         return None
     if most_w < model.record.hardware.idle_power_w:
         return None
     metered = {Phase.PREFILL: bounds.prefill, Phase.DECODE: bounds.decode}
     powers_w = [one(*request).power_w for phase, one in metered.items() if phase not in unmetered]
     if any(power_w is None or power_w > most_w for power_w in powers_w):
+        return None
+    return unshown_words(model)
+
+
+def unshown_words(model: FittedModel) -> str | None:
+    """Say which power no meter showed; None where every phase has one or no limit is stated.
+
+    Args:
+        model: The model.
+    """
+    unmetered, limit_w = unmetered_phases(model), stated_limit_w(model.record.hardware)
+    if limit_w is None or not unmetered:
         return None
     counts = "it counts" if len(unmetered) == 1 else "they count"
     return (

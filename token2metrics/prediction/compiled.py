@@ -17,8 +17,8 @@ from token2metrics.prediction.python_source import REQUIRED, python_function
 from token2metrics.prediction.quantities import QUANTITIES
 from token2metrics.vocabulary import FITTED_PHASES, MAX_TOKENS, Phase
 
-MOST_PROMPTS = 4_096
-"""Lengths of prompts that are remembered: 1.7 MB for each case of a compiled model."""
+MOST_PROMPTS = 8_192
+"""Lengths of prompts that a compiled model remembers, in all its cases together: 4 MB."""
 
 ANY_COUNT = (0.0, float(MAX_TOKENS))
 
@@ -42,7 +42,7 @@ def compile_model(
     """
     prefill, decode = (_measured(model, phase) for phase in FITTED_PHASES)
     cases = Cases(model, names, confidence, parallel, prefill, decode)
-    return _function(cases.program(0, 0, 0), (prefill.within(decode), cases))
+    return _function(cases.program(0, 0, 0), cases.tables, (prefill.within(decode), cases))
 
 
 class Ranges(msgspec.Struct, frozen=True):
@@ -89,6 +89,7 @@ class Cases:
         parallel: Answers generated at once.
         prefill: Measured ranges of the first phase.
         decode: Those of the second.
+        tables: What each case remembers of prompts.
     """
 
     model: FittedModel
@@ -97,6 +98,7 @@ class Cases:
     parallel: int
     prefill: Ranges
     decode: Ranges
+    tables: list[PromptTable] = field(default_factory=list)
     _functions: dict[tuple[int, int, int], Compiled] = field(default_factory=dict)
 
     def __call__(self, input_tokens: int, output_tokens: int) -> Numbers:
@@ -109,7 +111,7 @@ class Cases:
         )
         function = self._functions.get(case)
         if function is None:
-            self._functions[case] = function = _function(self.program(*case))
+            self._functions[case] = function = _function(self.program(*case), self.tables)
         return function(input_tokens, output_tokens)
 
     def program(self, read: int, read_before: int, made: int) -> Program:
@@ -128,25 +130,38 @@ class Cases:
 
 
 class PromptTable(dict[int, Numbers]):
-    """What a prompt alone decides, computed when a length is first met."""
+    """What a prompt alone decides, computed when a length is first met.
 
-    def __init__(self, compute: Callable[[int], Numbers]) -> None:
+    Args:
+        compute: Computes it.
+        tables: Those that keep within bounds together; this one joins them.
+    """
+
+    def __init__(self, compute: Callable[[int], Numbers], tables: list[PromptTable]) -> None:
         super().__init__()
         self._compute = compute
+        self._tables = tables
+        tables.append(self)
 
     def __missing__(self, input_tokens: int) -> Numbers:
-        """Compute what a length decides; the table never grows beyond bounds."""
-        if len(self) >= MOST_PROMPTS:
-            self.clear()
+        """Compute what a length decides; the tables never grow beyond bounds."""
+        if sum(map(len, self._tables)) >= MOST_PROMPTS:
+            for table in self._tables:
+                table.clear()
         self[input_tokens] = row = self._compute(input_tokens)
         return row
 
 
-def _function(program: Program, elsewhere: tuple[Ranges, Compiled] | None = None) -> Compiled:
+def _function(
+    program: Program,
+    tables: list[PromptTable],
+    elsewhere: tuple[Ranges, Compiled] | None = None,
+) -> Compiled:
     """Return the function of a program: a table of prompts, and what the answer adds.
 
     Args:
         program: What to compute.
+        tables: What other cases remember of prompts.
         elsewhere: Ranges that the program is right for, and who answers beyond them.
     """
     prompt, answer = INPUTS
@@ -164,7 +179,7 @@ def _function(program: Program, elsewhere: tuple[Ranges, Compiled] | None = None
     after = python_function("numbers", INPUTS, [*program.outputs.values()], opening, given)
     text = REQUIRED + before.tables + before.function + after.tables + after.function
     exec(compile(text, "<model>", "exec"), scope)
-    scope["prompts"] = PromptTable(scope["prompt_numbers"])
+    scope["prompts"] = PromptTable(scope["prompt_numbers"], tables)
     function: Compiled = scope["numbers"]
     return function
 

@@ -209,8 +209,7 @@ class ModelPredictor:
         if answers is None:
             check_confidence(confidence)
             check_parallel(parallel)
-            if len(self._made) >= MOST_KINDS:
-                self._made.clear()
+            self._make_room()
             teller = RequestTeller(self.model.record, parallel)
             answers = teller, Interpreted(self.model, confidence, parallel)
             self._made[confidence, parallel] = answers
@@ -218,6 +217,18 @@ class ModelPredictor:
             answers = answers[0], self.compiled(QUANTITIES, confidence, parallel)
             self._made[confidence, parallel] = answers
         return answers
+
+    def _make_room(self) -> None:
+        """Forget a kind of question where there are many: one that was seldom asked, if any was.
+
+        So whoever asks at ever new confidences leaves what others ask all the time compiled.
+        """
+        kinds = list(self._made.items())
+        if len(kinds) < MOST_KINDS:
+            return
+        seldom = (kind for kind, (_, numbers) in kinds if isinstance(numbers, Interpreted))
+        oldest, _ = kinds[0]
+        self._made.pop(next(seldom, oldest), None)
 
     def phase_cost(
         self, phase: Phase, input_tokens: int, output_tokens: int, parallel: int = SINGLE

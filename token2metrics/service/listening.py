@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 
 from token2metrics.errors import ConfigurationError
 
 BACKLOG = 2_048
+
+OWN_PORT = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+"""Takes a port again at once after a restart; on Windows, where the option of that name would let
+other processes share the port, it keeps them off instead."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -29,13 +34,14 @@ def listen(host: str, port: int) -> socket.socket:
             f"expected an address of this computer for --host, got {host!r}: {error}"
         ) from error
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, OWN_PORT, 1)
         bound.bind(address)
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
+        wrong = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
         raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another --port"
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another {wrong}"
         ) from error
     bound.setblocking(False)
     bound.set_inheritable(True)

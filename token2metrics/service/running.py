@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -22,6 +23,9 @@ from token2metrics.service.layers.log import log_settings
 from token2metrics.service.layers.metrics_folder import FOLDER_VARIABLE
 from token2metrics.service.setup import Setup
 from token2metrics.service.worker import build_service
+
+LOOP = import_module("uvloop" if os.name == "posix" else "asyncio").__name__
+"""What runs the tasks of a process; one that is missing is told before anything is started."""
 
 KEEP_ALIVE_S = 30
 FINISH_WITHIN_S = 10
@@ -68,7 +72,7 @@ def config_of(setup: Setup, workers: int, log: dict[str, Any] | None) -> Guarded
         app=partial(build_service, setup),
         factory=True,
         interface="asgi3",
-        loop="uvloop" if os.name == "posix" else "asyncio",
+        loop=LOOP,
         ws="none",
         lifespan="on",
         log_config=log,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from token2metrics.errors import Token2MetricsError
@@ -82,7 +82,10 @@ class Runtime:
         """Look at the artifact now and then, aside from the answers."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await asyncio.to_thread(self.serving.refresh)
+            try:
+                await asyncio.to_thread(self.serving.refresh)
+            except Exception:
+                LOG.exception("the artifact could not be looked at, and is looked at again")
 
     async def _level_now_and_then(self) -> None:
         """Write levels into the artifact."""
@@ -120,5 +123,4 @@ async def _stopped(tasks: list[asyncio.Task[None]]) -> None:
     """Stop tasks, and wait until they have."""
     for task in tasks:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*tasks, return_exceptions=True)

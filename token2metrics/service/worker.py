@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
@@ -44,7 +44,7 @@ def build_service(setup: Setup) -> Application:
     if runtime.observing is not None:
         further += observe_operations(runtime.observing, setup.options.max_requests)
 
-    log = RequestLog(_write) if setup.logs_requests else None
+    log = RequestLog(write_lines) if setup.logs_requests else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,9 +61,14 @@ def build_service(setup: Setup) -> Application:
     return Recorded(guarded, paths, metrics(), log)
 
 
-def _write(lines: bytes) -> None:
-    """Write lines to standard error, in one piece."""
-    os.write(STANDARD_ERROR, lines)
+def write_lines(lines: bytes) -> None:
+    """Write lines to standard error, in one piece; a log that nobody takes fails no request.
+
+    Args:
+        lines: Whole lines.
+    """
+    with suppress(OSError):
+        os.write(STANDARD_ERROR, lines)
 
 
 def _settle() -> None:

@@ -4,8 +4,9 @@
  * Other scripts of the page draw by `window.token2metrics.draw`.
  */
 
-/** A legend on a narrower chart has one column. */
-const NARROW_PX = 480;
+/** What a letter of a legend takes, and what stands beside each of its names. */
+const LETTER_PX = 7;
+const BESIDE_NAME_PX = 44;
 
 /** What a panel takes beside its plot: the axis, its title, and the gap to the next panel. */
 const BESIDE_PANEL_PX = 84;
@@ -26,10 +27,20 @@ function schemeName() {
   return prefersDark.matches && !printing ? "dark" : "light";
 }
 
-/** Return the configuration of charts of a width. */
-function configuration(scheme, width) {
+/** Return the names of series as the scale of their colours lists them, the first found. */
+function seriesNames(part) {
+  if (typeof part !== "object" || part === null) return [];
+  const listed = part.color?.scale?.domain;
+  return listed ?? Object.values(part).map(seriesNames).find((names) => names.length) ?? [];
+}
+
+/** Return the configuration of a chart of a width: its legend takes as few lines as there is room. */
+function configuration(scheme, specification, width) {
   const config = schemes[scheme];
-  return width < NARROW_PX ? { ...config, legend: { ...config.legend, columns: 1 } } : config;
+  const names = seriesNames({ ...specification, datasets: null });
+  const widest = Math.max(0, ...names.map((name) => String(name).length)) * LETTER_PX;
+  const columns = Math.max(1, Math.floor(width / (widest + BESIDE_NAME_PX)));
+  return { ...config, legend: { ...config.legend, columns } };
 }
 
 /** Return how many panels fit beside each other, and how wide the plot of each may be. */
@@ -97,7 +108,7 @@ class Chart {
       {
         actions: false,
         ast: true,
-        config: configuration(scheme, this.#width),
+        config: configuration(scheme, this.specification, this.#width),
         mode: "vega-lite",
         renderer: "svg",
         tooltip: { theme: scheme },

@@ -55,14 +55,15 @@ class BodyReader(Generic[One]):
     """Reads bodies of one type; the schema is made of the same type.
 
     Args:
-        whole: Type of a body.
-        one: Type of each request in a body of many.
+        one: Type of a request.
+        most: Requests in the longest body of many.
     """
 
-    def __init__(self, whole: Anything, one: type[One]) -> None:
-        self._decode = msgspec.json.Decoder(whole).decode
-        self._whole = whole
+    def __init__(self, one: type[One], most: int) -> None:
+        self._whole = one_or_many(one, most)
+        self._decode = msgspec.json.Decoder(self._whole).decode
         self._one = one
+        self._most = most
 
     def __call__(self, body: bytes) -> One | tuple[One, ...]:
         """Read a body.
@@ -85,7 +86,9 @@ class BodyReader(Generic[One]):
             ProblemError: If it is not JSON, or does not fit the schema.
         """
         try:
-            value = _with_whole_numbers(msgspec.json.decode(body))
+            value = msgspec.json.decode(body)
+            if not self._is_too_long(value):
+                value = _with_whole_numbers(value)
         except UNREADABLE as error:
             raise _malformed(error) from None
         try:
@@ -96,12 +99,20 @@ class BodyReader(Generic[One]):
 
     def _refusal(self, value: Anything, error: msgspec.ValidationError) -> ProblemError:
         """Return what is wrong with a body: in an array of requests, with each of them."""
-        wrong = self._each_wrong(value) if isinstance(value, list) else []
+        is_told_each = isinstance(value, list) and not self._is_too_long(value)
+        wrong = self._each_wrong(value) if is_told_each else []
         if not wrong:
             found = _wrong(error)
             return ProblemError(INVALID, f"{found.detail}, at {found.pointer}", [found])
         told = f"{len(wrong):,} of {len(value):,} requests do not fit the schema, so none was"
         return ProblemError(INVALID, f"{told} answered; see errors", wrong)
+
+    def _is_too_long(self, value: Anything) -> bool:
+        """Return whether a body is an array that is refused for its length alone.
+
+        Its parts are not looked at: a million of them would keep everybody else waiting.
+        """
+        return isinstance(value, list) and len(value) > self._most
 
     def _each_wrong(self, values: Sequence[Anything]) -> list[Wrong]:
         """Return what is wrong with each request of an array."""

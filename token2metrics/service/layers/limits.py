@@ -18,7 +18,11 @@ from token2metrics.service.http.asgi import (
 )
 from token2metrics.service.http.problems import INVALID, TOO_LARGE, ProblemError
 from token2metrics.service.http.refusing import BUSY, CLOSING, SOON
+from token2metrics.service.layers.auth import OPEN_PATHS
 from token2metrics.service.layers.nesting import is_nested_deeper
+
+MOST_ARRIVING = 32
+"""So many of the largest bodies may be on their way at a time, or the more of smaller ones."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,7 @@ class Limited:
         self._app = app
         self._limits = limits
         self._running = 0
+        self._arriving_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -74,7 +79,7 @@ class Limited:
             return
         try:
             body = await self._body(scope, receive)
-            self._check_running()
+            self._check_running(scope)
         except ProblemError as error:
             await send_problem(send, error)
             return
@@ -90,26 +95,38 @@ class Limited:
         """Return the whole body; None where the client went away.
 
         Raises:
-            ProblemError: If it is too large or too deep.
+            ProblemError: If it is too large or too deep, or too many others are on their way.
         """
         message = await receive()
-        body: bytes = message.get("body", b"")
-        parts, size = [body], len(body)
-        self._check_size(size)
         if message.get("more_body"):
             self._check_size(int(header_of(scope, b"content-length") or 0))
-        while message.get("more_body"):
-            message = await receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            self._check_size(size)
-        if message["type"] != REQUEST:
-            return None
-        whole = body if len(parts) == 1 else b"".join(parts)
-        if is_nested_deeper(whole, self._limits.max_depth):
+        body = await self._whole(message, receive)
+        if body is not None and is_nested_deeper(body, self._limits.max_depth):
             detail = f"expected arrays and objects at most {self._limits.max_depth} deep, got more"
             raise ProblemError(INVALID, detail)
-        return whole
+        return body
+
+    async def _whole(self, message: Message, receive: Receive) -> bytes | None:
+        """Return a body from its first part on; None where the client went away.
+
+        Raises:
+            ProblemError: If it is too large, or too many others are on their way.
+        """
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while message["type"] == REQUEST:
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                self._arriving_bytes += len(parts[-1])
+                self._check_size(size)
+                self._check_arriving()
+                if not message.get("more_body"):
+                    return b"".join(parts)
+                message = await receive()
+        finally:
+            self._arriving_bytes -= size
+        return None
 
     def _check_size(self, size: int) -> None:
         """Refuse a body that is too large.
@@ -122,13 +139,23 @@ class Limited:
             detail = f"expected a body of at most {most}, got more; send several"
             raise ProblemError(TOO_LARGE, detail, headers=CLOSING)
 
-    def _check_running(self) -> None:
-        """Refuse a request while many others are answered.
+    def _check_arriving(self) -> None:
+        """Refuse a body while many others are on their way.
 
         Raises:
             ProblemError: If so many are.
         """
-        if self._running >= self._limits.max_running:
+        if self._arriving_bytes > MOST_ARRIVING * self._limits.max_body_bytes:
+            detail = "too many large bodies are on their way; try again"
+            raise ProblemError(BUSY, detail, headers=(*SOON, *CLOSING))
+
+    def _check_running(self, scope: Scope) -> None:
+        """Refuse a request while many others are answered; a busy process still tells it lives.
+
+        Raises:
+            ProblemError: If so many are.
+        """
+        if self._running >= self._limits.max_running and scope["path"] not in OPEN_PATHS:
             detail = f"expected at most {self._limits.max_running} requests at a time; try again"
             raise ProblemError(BUSY, detail, headers=SOON)
 

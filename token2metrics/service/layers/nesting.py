@@ -23,5 +23,5 @@ def is_nested_deeper(body: bytes, depth: int) -> bool:
     """
     if sum(map(body.count, (b"[", b"{"))) <= depth:
         return False
-    brackets = STRING.sub(b"", body).translate(None, NO_BRACKETS)
-    return any(level > depth for level in accumulate(map(STEPS.__getitem__, brackets)))
+    brackets = b"".join(STRING.split(body)).translate(None, NO_BRACKETS)
+    return max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > depth

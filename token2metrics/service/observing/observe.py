@@ -54,7 +54,7 @@ class ObserveEndpoint:
 
     def __init__(self, observing: Observing, most: int) -> None:
         self._observing = observing
-        self._read = BodyReader(one_or_many(FinishedRequest, most), FinishedRequest)
+        self._read = BodyReader(FinishedRequest, most)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a body."""

@@ -90,7 +90,7 @@ class Recorder:
             return report(self._monitor)
 
     def level(self, directory: Path) -> bool:
-        """Write the levels that the requests moved into the artifact.
+        """Write the levels that the requests moved into the artifact, before another worker does.
 
         Returns:
             Whether any had moved.
@@ -102,15 +102,15 @@ class Recorder:
         """
         with self._turn():
             moves = self._monitor.moves()
-        records = [one.model.record for one in self._serving.current.predictor.models]
-        served = {
-            record.key: {phase: fitted.level for phase, fitted in record.phases.items()}
-            for record in records
-        }
-        if all(served[key] == move.levels for key, move in moves.items()):
-            return False
-        relevel_artifact(directory, moves)
-        return True
+            records = [one.model.record for one in self._serving.current.predictor.models]
+            served = {
+                record.key: {phase: fitted.level for phase, fitted in record.phases.items()}
+                for record in records
+            }
+            if all(served[key] == move.levels for key, move in moves.items()):
+                return False
+            relevel_artifact(directory, moves)
+            return True
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -102,12 +102,11 @@ def operation_of(
         choices: Finds models of the artifact that is served at the moment.
         aside: Carries out what takes long.
     """
-    body = one_or_many(question.asked, question.most)
 
     def answer(asked: One | tuple[One, ...]) -> object:
         return question.answers(choices(), asked)
 
-    reader = BodyReader(body, question.asked)
+    reader = BodyReader(question.asked, question.most)
     return Operation(
         path=question.path,
         method="POST",
@@ -116,7 +115,7 @@ def operation_of(
             name=question.name,
             summary=question.summary,
             description=f"{question.description} {MANY_TELLS}",
-            asked=body,
+            asked=one_or_many(question.asked, question.most),
             answered=question.answered,
             many=True,
             problems=(UNANSWERABLE,),
