@@ -11,7 +11,12 @@ from token2metrics.findings.factors import factors_of
 from token2metrics.findings.findings import ModelFindings
 from token2metrics.findings.points import HELD_ENERGY, HELD_LATENCY, STANDING, Compared, compare
 from token2metrics.findings.power_steps import power_of
-from token2metrics.findings.refits import Refitting, held_out_energies_j, held_out_latencies_s
+from token2metrics.findings.refits import (
+    Refitting,
+    held_out_energies_j,
+    held_out_latencies_s,
+    without_rows,
+)
 from token2metrics.findings.shown import Standing
 from token2metrics.findings.subjects import NO_REFITS, Subject
 from token2metrics.findings.token_curves import Lengths, context_of, staircase_of
@@ -91,7 +96,7 @@ def _remarks(subject: Subject, compared: Compared) -> tuple[str, ...]:
     record = subject.model.record
     remarks = []
     if subject.judged.prepared is not None and subject.rows is None:
-        remarks.append(f"no row of {record.id} on {record.device} was measured")
+        remarks.append(without_rows(record))
     elif isinstance(subject.refit, str) and subject.refit != NO_REFITS:
         remarks.append(f"not refitted: {subject.refit}")
     if len(compared.points) < compared.found:

@@ -85,7 +85,7 @@ def refitting(judged: Judged, catalog: Catalog, torch_device: str) -> Refitting 
     experiment = on_measured_server(data, judged.experiment)
     sources = gather(data, catalog, experiment)
     if sources.edge is None:
-        return f"no row of it was measured on {record.device}"
+        return without_rows(record)
     candidates = _candidates(record, sources)
     if len(candidates) < len(record.phases):
         return "the rows it learned from beside its own are not at hand"
@@ -95,6 +95,11 @@ def refitting(judged: Judged, catalog: Catalog, torch_device: str) -> Refitting 
     search = replace(search, sources=replace(sources, edge=edge))
     levels = {phase: fitted.level for phase, fitted in record.phases.items()}
     return Refitting(search, edge, candidates, levels)
+
+
+def without_rows(record: ModelRecord) -> str:
+    """Say that nothing was measured of a model on its device."""
+    return f"no row of it was measured on {record.device}"
 
 
 def _silent(step: str) -> None:
