@@ -11,8 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -216,6 +217,37 @@ def test_counts_of_a_state_that_no_run_has_are_refused(
     state.write_text(altered)
     outcome = run("monitor", path, *of_1_5b(copied), "--state", state)
     refused(outcome, "to be a state of the monitor", "remove it to begin anew")
+
+
+def without_scatter(model: dict[str, Any]) -> None:
+    """Forget how far prefill scatters."""
+    del model["levels"]["scatter"]["prefill"]
+
+
+def without_birth(model: dict[str, Any]) -> None:
+    """Forget the level that decode began at."""
+    del model["births"]["decode"]
+
+
+def born_at_nothing(model: dict[str, Any]) -> None:
+    """Claim a level of which there is no logarithm."""
+    model["births"]["decode"] = 0.0
+
+
+@pytest.mark.parametrize("spoil", [without_scatter, without_birth, born_at_nothing])
+def test_states_with_holes_are_refused(
+    run: Run, copied: Path, tmp_path: Path, spoil: Callable[[dict[str, Any]], None]
+) -> None:
+    """What a model began with, and what its levels learn from, must be whole."""
+    state = tmp_path / "state.json"
+    path = table(tmp_path / "requests.csv", lines_of(copied, [1.0] * 20))
+    assert run("monitor", path, *of_1_5b(copied), "--state", state).code == 0
+    saved = json.loads(state.read_text())
+    (model,) = saved["state"]["models"].values()
+    spoil(model)
+    state.write_text(json.dumps(saved))
+    outcome = run("monitor", path, *of_1_5b(copied), "--state", state)
+    refused(outcome, "to begin anew")
 
 
 def test_one_phase_can_be_refused_alone(run: Run, copied: Path, tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ class Levels(msgspec.Struct):
         decode_variance: Of the latter.
         covariance: Of both.
         scatter: How far requests lie around their prediction, by what is measured of them.
+
+    Raises:
+        ValueError: If the scatter of something that can be measured is missing.
     """
 
     prefill: float
@@ -47,6 +50,12 @@ class Levels(msgspec.Struct):
     decode_variance: float
     scatter: dict[Phase, Scale]
     covariance: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what could not learn."""
+        missing = [phase for phase in Phase if phase not in self.scatter]
+        if missing:
+            raise ValueError(f"the scatter of {', '.join(missing)} is missing")
 
     def log_level(self, phase: Phase) -> float:
         """Return the logarithm of the level of prefill or decode."""

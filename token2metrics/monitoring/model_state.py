@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -38,7 +39,7 @@ class ModelState(msgspec.Struct):
     """
 
     fingerprint: str
-    births: dict[Phase, float]
+    births: dict[Phase, Annotated[float, msgspec.Meta(gt=0)]]
     levels: Levels
     requests: Counted = 0
     trackers: dict[str, Tracker] = {}

@@ -163,6 +163,11 @@ class Monitor:
                 f"{'none' if predictor is None else 'another'}; remove the state to begin anew"
             )
         phases = predictor.model.record.phases
+        if state.births.keys() != phases.keys():
+            raise ConfigurationError(
+                f"expected a level at the start for each phase of {key}, got "
+                f"{', '.join(state.births) or 'none'}; remove the state to begin anew"
+            )
         moved = any(phases[phase].level != level for phase, level in state.births.items())
         if moved and not self.state.options.updates:
             raise ConfigurationError(
