@@ -130,7 +130,7 @@ def with_real_names(body: Any, known: Sequence[Known], needs_model: bool = False
 def _real(key: str, value: Any, chosen: Known) -> Any:
     """Return a real name in place of a drawn one that fits the schema."""
     if key in MANY_OF and isinstance(value, list):
-        return [_real(MANY_OF[key], one, chosen) for one in value]
+        return [one if one is None else _real(MANY_OF[key], one, chosen) for one in value]
     if key == "qualities" and isinstance(value, list):
         return [with_real_names(one, [chosen]) for one in value]
     fits = value is None or (isinstance(value, str) and 0 < len(value) <= LONGEST_NAME)

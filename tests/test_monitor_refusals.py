@@ -234,7 +234,12 @@ def born_at_nothing(model: dict[str, Any]) -> None:
     model["births"]["decode"] = 0.0
 
 
-@pytest.mark.parametrize("spoil", [without_scatter, without_birth, born_at_nothing])
+def beyond_floats(model: dict[str, Any]) -> None:
+    """Claim a level that no float can say."""
+    model["levels"]["decode"] = 800.0
+
+
+@pytest.mark.parametrize("spoil", [without_scatter, without_birth, born_at_nothing, beyond_floats])
 def test_states_with_holes_are_refused(
     run: Run, copied: Path, tmp_path: Path, spoil: Callable[[dict[str, Any]], None]
 ) -> None:

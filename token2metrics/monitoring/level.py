@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -28,6 +29,9 @@ LOWEST_LOG, HIGHEST_LOG = math.log(SMALLEST_LEVEL), math.log(LARGEST_LEVEL)
 Shares = tuple[float, float]
 """What prefill and decode contribute to a latency."""
 
+LogLevel = Annotated[float, msgspec.Meta(ge=LOWEST_LOG, le=HIGHEST_LOG)]
+Variance = Annotated[float, msgspec.Meta(ge=0.0)]
+
 
 class Levels(msgspec.Struct):
     """Logarithms of the levels of prefill and decode, and how well they are known.
@@ -44,10 +48,10 @@ class Levels(msgspec.Struct):
         ValueError: If the scatter of something that can be measured is missing.
     """
 
-    prefill: float
-    decode: float
-    prefill_variance: float
-    decode_variance: float
+    prefill: LogLevel
+    decode: LogLevel
+    prefill_variance: Variance
+    decode_variance: Variance
     scatter: dict[Phase, Scale]
     covariance: float = 0.0
 

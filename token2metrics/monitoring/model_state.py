@@ -8,9 +8,11 @@ from typing import Annotated
 
 import msgspec
 
+from token2metrics.artifact.fitted import LARGEST_LEVEL, SMALLEST_LEVEL
 from token2metrics.artifact.manifest import ModelRecord, PhaseRecord
 from token2metrics.artifact.relevel import fingerprint_of
 from token2metrics.cost import AS_FITTED
+from token2metrics.monitoring.change import MOST_LOGARITHM
 from token2metrics.monitoring.counted import Counted
 from token2metrics.monitoring.level import Levels
 from token2metrics.monitoring.scale import Scale
@@ -23,6 +25,10 @@ MOST_LATEST = 50
 
 ONE_SPREAD = 0.683
 """Confidence of an interval of one standard deviation either way."""
+
+
+Logarithm = Annotated[float, msgspec.Meta(ge=-MOST_LOGARITHM, le=MOST_LOGARITHM)]
+Level = Annotated[float, msgspec.Meta(ge=SMALLEST_LEVEL, le=LARGEST_LEVEL)]
 
 
 class ModelState(msgspec.Struct):
@@ -39,11 +45,11 @@ class ModelState(msgspec.Struct):
     """
 
     fingerprint: str
-    births: dict[Phase, Annotated[float, msgspec.Meta(gt=0)]]
+    births: dict[Phase, Level]
     levels: Levels
     requests: Counted = 0
     trackers: dict[str, Tracker] = {}
-    latest: dict[Phase, list[float]] = {}
+    latest: dict[Phase, list[Logarithm]] = {}
 
     def remember(self, logarithms: Mapping[Phase, float]) -> None:
         """Keep what one request took over what was expected of it, and forget the oldest."""
