@@ -32,7 +32,8 @@ from benchmarks.study_fits import meter_figure, staircase_figure
 from benchmarks.study_pictures import intervals_figure, priors_figure, shots_figure
 from benchmarks.study_requests import REQUESTS, request_pieces, request_points
 from benchmarks.study_sweep import SWEEP, staircase, sweep_pieces, sweep_points
-from token2metrics.figures.drawing import SVG, write_picture
+from token2metrics.figures.drawing import write_picture
+from token2metrics.figures.suffixes import SVG
 
 NUMBERS = "study.json"
 JUDGES = {REQUESTS: request_points, SWEEP: sweep_points, ENERGY: energy_points}

@@ -18,7 +18,6 @@ from tests.test_imports import BLOCKED, in_a_new_process
 from token2metrics.artifact.load import load_artifact
 from token2metrics.artifact.manifest import MANIFEST_NAME
 from token2metrics.cli.serve_options import STATE_NAME
-from token2metrics.findings.training_warnings import RECORD_NAME
 from token2metrics.findings.verdict import verdict
 from token2metrics.page.data_tables import data_tables
 from token2metrics.page.document import Part
@@ -28,6 +27,7 @@ from token2metrics.page.report import report_document, report_tables
 from token2metrics.page.report_format import ReportFormat
 from token2metrics.page.write import write_report
 from token2metrics.report.units import seconds
+from token2metrics.training.record import RECORD_NAME
 from token2metrics.vocabulary import FITTED_PHASES, Phase
 
 MOST_BYTES = 3_000_000

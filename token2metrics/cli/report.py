@@ -38,12 +38,12 @@ from token2metrics.export.target import provenance_of
 from token2metrics.extras import needing
 from token2metrics.findings.asked import DEFAULT_DRAWS, Asked
 from token2metrics.findings.chosen import chosen_models
-from token2metrics.findings.training_warnings import RECORD_NAME
 from token2metrics.findings.verdict import Verdict, verdict
 from token2metrics.intervals import DEFAULT_CONFIDENCE
 from token2metrics.prediction.conditions import Conditions
 from token2metrics.report.tables import WARNING_STYLE, show_line
 from token2metrics.report.units import bytes_of
+from token2metrics.training.record import RECORD_NAME
 from token2metrics.training.threads import limit_linear_algebra
 
 if TYPE_CHECKING:

@@ -12,9 +12,7 @@ import vl_convert
 from token2metrics.errors import ConfigurationError
 from token2metrics.figures.figure import Figure
 from token2metrics.figures.style import LIGHT, TITLE_FONT_PX
-from token2metrics.figures.suffixes import PNG as PNG
-from token2metrics.figures.suffixes import SUFFIXES
-from token2metrics.figures.suffixes import SVG as SVG
+from token2metrics.figures.suffixes import SUFFIXES, SVG
 from token2metrics.files import write_file
 
 PNG_SCALE = 2.0

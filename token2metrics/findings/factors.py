@@ -9,6 +9,7 @@ from token2metrics.artifact.fitted import FittedModel
 from token2metrics.findings.shown import FactorFinding
 from token2metrics.prediction.explanation import Factor
 from token2metrics.prediction.factors import curve_factors
+from token2metrics.prediction.laws import RATIO_PREFIX
 from token2metrics.prediction.terms import ALGEBRA, OFFSET_WEIGHT
 from token2metrics.vocabulary import FITTED_PHASES, Phase, SourceKind
 from token2metrics.workload import workload_of
@@ -27,7 +28,6 @@ SOURCES = {
 }
 
 CALIBRATION_NAMES = {"gain": "gain, all terms", "exponent": "exponent"}
-RATIO_PREFIX = "ratio_"
 SECONDS = "s"
 SHARED, SHARE = "arithmetic", "%"
 """Factors in percent divide the arithmetic: ``in tiles of 64``."""

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from token2metrics.training.record import ModelEntry
+from token2metrics.training.record import RECORD_NAME, ModelEntry
 
 logger = logging.getLogger(__name__)
-
-RECORD_NAME = "training.json"
 
 
 class _Models(msgspec.Struct, frozen=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from token2metrics.figures.drawing import PNG, write_picture
+from token2metrics.figures.drawing import write_picture
 from token2metrics.figures.figure import Figure
+from token2metrics.figures.suffixes import PNG
 from token2metrics.files import write_file
 from token2metrics.findings.findings import Findings
 from token2metrics.findings.pictures import figures_of

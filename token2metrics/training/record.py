@@ -9,6 +9,9 @@ import msgspec
 from token2metrics.artifact.manifest import PhaseRecord
 from token2metrics.vocabulary import Phase
 
+RECORD_NAME = "training.json"
+"""Name of its file, beside the models."""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A group of values that is written out as JSON."""

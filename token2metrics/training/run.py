@@ -26,12 +26,11 @@ from token2metrics.modeling.train import TrainedModel, Trainer
 from token2metrics.settings import Settings
 from token2metrics.training.choice import Choice, TrainingOptions
 from token2metrics.training.read import Prepared, prepare_groups
-from token2metrics.training.record import CandidateEntry, ModelEntry, TrainingRecord
+from token2metrics.training.record import RECORD_NAME, CandidateEntry, ModelEntry, TrainingRecord
 
 logger = logging.getLogger(__name__)
 
 CPU = "cpu"
-RECORD_NAME = "training.json"
 REJECTED_NAME = "rejected.csv"
 
 
